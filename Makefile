@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+# utmem: one Makefile, one build.mk in each folder that builds something.
+#
+#   make            everything that runs on the host, into build/
+#   make demo       the main job: a Redis in a VM keeps its data in the host
+#   make test       all tests (under 15 minutes on two cores); test-long: the rest
+#   make vm         a shell in a guest with everything loaded
+#   make help       all targets
+#
+# B=DIR chooses the build folder, SAN=address,undefined (or thread) the sanitisers,
+# V=1 shows the commands.
+
+B	?= build
+SAN	?=
+V	?= 0
+Q	:= $(if $(filter 1,$(V)),,@)
+
+CC	:= $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG	?= clang
+OPT	?= -O2
+VERSION	:= 0.1.0
+COMMIT	:= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+CFLAGS	?= $(OPT) -g
+WARN	:= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	   -Wwrite-strings -Wvla -Wimplicit-fallthrough -Werror
+UCFLAGS	:= -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -fvisibility=hidden -pthread \
+	   -I. -Ilibutmem/include -Iguest/ring -D_GNU_SOURCE \
+	   -DUTMEM_BUILD_VERSION='"$(VERSION)"' -DUTMEM_BUILD_COMMIT='"$(COMMIT)"'
+ULDFLAGS := $(LDFLAGS) $(SANFLAGS) -pthread
+
+say	= $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) '$(patsubst $(B)/%,%,$(2))')
+# objs(folder): the objects of every .c directly in it
+objs	= $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1)/*.c)))
+
+ALL	:=
+CLEAN	:=
+
+.PHONY: all
+all: deps-build
+
+# What builds what; arrows run one way: everybody -> guest/ring, service -> pool,
+# utmemd -> service, pool; redis-module -> libutmem.
+include host/pool/build.mk
+include host/service/build.mk
+include libutmem/build.mk
+-include host/utmemd/build.mk
+-include host/utmemctl/build.mk
+-include guest/dev/build.mk
+-include redis-module/build.mk
+-include bench/build.mk
+include tests/build.mk
+-include packaging/build.mk
+
+all: $(ALL)
+
+$(B)/obj/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UCFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+
+# lib(name, objects): a static archive
+%.a:
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+# Packages. deps-build: what compiling needs; deps-test: QEMU, a guest kernel, Redis and the rest.
+.PHONY: deps-build deps-test
+deps-build:
+	@packaging/install-deps.sh build
+deps-test: deps-build
+	@packaging/install-deps.sh test
+
+.PHONY: clean style help
+clean:
+	rm -rf $(B) $(CLEAN)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

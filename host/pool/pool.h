@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool engine: named stores of keys and values, charged to tenants.
+ *
+ * Owner: host/pool. Callers: host/service (data), host/utmemd (tenants, lists).
+ * The engine knows nothing of rings, sockets or threads: it does no I/O, starts
+ * no thread, takes no lock, and has no memory but what its caller gives it. All
+ * calls on one engine come from one thread at a time.
+ *
+ * An engine is a vtable. Two exist: utmem_engine_pool (the real one) and
+ * utmem_engine_null (answers at once, stores nothing; it measures the rest).
+ * Callers reach an object through utmem_ops(object)->call(object, ...).
+ *
+ * Errors are -errno: -ENOENT no such key, -EEXIST it is there, -ENOSPC the quota
+ * or the arena is full, -E2BIG over a limit, -EINVAL malformed, -EACCES not
+ * permitted, -ESTALE the pool has been destroyed. A call that fails has changed
+ * nothing, with one exception, tmem's put-put-get rule: a put of an existing key
+ * that fails for room (-ENOSPC) removes the old value.
+ */
+#ifndef UTMEM_POOL_H
+#define UTMEM_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct utmem_engine;
+struct utmem_tenant;
+struct utmem_pool;
+struct utmem_stream;
+
+/* The same limits as the ring's contract; the service asserts that they agree. */
+#define UTMEM_POOL_KEY_MAX 1024u
+#define UTMEM_POOL_VALUE_MAX (512ull << 20)
+#define UTMEM_POOL_NAME_LEN 64u /* with the NUL; 1 .. 63 of [A-Za-z0-9._-] */
+
+/*
+ * What an engine lives on. The arena holds values and whatever belongs to them;
+ * it comes zeroed, page-aligned, and outlives the engine. alloc/free serve
+ * private, rebuildable state (index, tenants, pools); alloc may return NULL at
+ * any time and the engine stays consistent.
+ */
+struct utmem_memory {
+	void *arena;
+	size_t arena_len; /* bytes */
+	void *(*alloc)(void *ctx, size_t len, size_t align);
+	void (*free)(void *ctx, void *p, size_t len);
+	/* Optional: [off, off + len) of the arena holds nothing any more; may be given back to the host. */
+	void (*release)(void *ctx, size_t off, size_t len);
+	void *ctx;
+	uint64_t seed; /* for key hashes: random in production, fixed in tests */
+};
+
+/* A key, with the hash that utmem_engine_hash() gave. data is private memory, never the window. */
+struct utmem_key {
+	const void *data;
+	uint32_t len; /* 1 .. UTMEM_POOL_KEY_MAX */
+	uint64_t hash;
+};
+
+enum utmem_put_if {
+	UTMEM_PUT_ALWAYS,
+	UTMEM_PUT_IF_ABSENT,
+	UTMEM_PUT_IF_PRESENT,
+};
+
+/* What a pool is; fixed when it is made. */
+struct utmem_pool_kind {
+	bool ephemeral;
+	bool shared;	   /* other tenants may attach, when granted */
+	bool guest_shared; /* every owner of the tenant may attach */
+	uint32_t owner;	   /* who made it, as the tenant counts its users */
+};
+
+struct utmem_pool_spec {
+	const char *name;
+	struct utmem_pool_kind
+		kind; /* of a new pool; ephemeral and shared must match an existing one's (-EINVAL) */
+	bool create;
+	bool excl;
+	bool any_owner; /* the caller may attach to pools of every owner */
+};
+
+struct utmem_pool_counters {
+	uint64_t nr_items;
+	uint64_t key_bytes, value_bytes;
+	uint64_t used_bytes; /* charged: keys, values, metadata, rounding */
+	uint64_t nr_puts, nr_gets, nr_hits, nr_dels, nr_evicted, nr_refused;
+};
+
+struct utmem_tenant_stat {
+	const char *name; /* the engine's, valid until tenant_remove */
+	uint64_t quota_bytes;
+	uint64_t used_bytes;
+	uint32_t nr_pools;
+};
+
+struct utmem_engine_stat {
+	uint64_t arena_bytes;
+	uint64_t live_bytes;  /* records that can be read */
+	uint64_t dead_bytes;  /* to be cleaned */
+	uint64_t free_bytes;  /* never used, or given back */
+	uint64_t index_bytes; /* private memory in use */
+	uint64_t nr_items;
+	uint64_t nr_evicted;
+	uint64_t nr_cleaned_bytes; /* copied by the cleaner */
+};
+
+struct utmem_get_result {
+	uint64_t value_len; /* of the whole value */
+	uint32_t version;   /* 24 bits; the same for two reads only if they saw the same value */
+};
+
+struct utmem_engine_ops {
+	const char *name;
+
+	/* Required. *out is NULL on failure. */
+	int (*open)(struct utmem_engine **out, const struct utmem_memory *mem);
+	/* Required. Drops every tenant, pool and stream; the arena's content is no longer of use. */
+	void (*close)(struct utmem_engine *e);
+	/* Required. */
+	void (*stat)(struct utmem_engine *e, struct utmem_engine_stat *out);
+
+	/* Required. quota in bytes; -EEXIST, -EINVAL (name). Removing: -EBUSY while a pool is attached. */
+	int (*tenant_add)(struct utmem_engine *e, const char *name, uint64_t quota,
+			  struct utmem_tenant **out);
+	int (*tenant_remove)(struct utmem_tenant *t);
+	/* Required. A quota below what is used drops ephemeral values at once and refuses puts until it fits. */
+	int (*tenant_quota)(struct utmem_tenant *t, uint64_t quota);
+	void (*tenant_stat)(struct utmem_tenant *t, struct utmem_tenant_stat *out);
+	/* Required. Iterate: NULL gives the first, NULL comes after the last. */
+	struct utmem_tenant *(*tenant_next)(struct utmem_engine *e, struct utmem_tenant *after);
+
+	/*
+	 * Required. Attach @who to a pool of @owner (the same tenant, or another's
+	 * shared pool that @who was granted; *readonly says with which right, and is
+	 * left alone when false). Every open is paired with a pool_close.
+	 */
+	int (*pool_open)(struct utmem_tenant *who, struct utmem_tenant *owner,
+			 const struct utmem_pool_spec *spec, struct utmem_pool **out,
+			 bool *readonly);
+	void (*pool_close)(struct utmem_pool *p);
+	/* Required. Nothing can be read from here on (-ESTALE); the object goes with its last close. */
+	int (*pool_destroy)(struct utmem_pool *p);
+	/* Required. The operator's word: @to may attach to @p (a shared pool). -EINVAL when it is private. */
+	int (*pool_grant)(struct utmem_pool *p, struct utmem_tenant *to, bool readonly);
+	const char *(*pool_name)(const struct utmem_pool *p);
+	struct utmem_tenant *(*pool_tenant)(const struct utmem_pool *p);
+	struct utmem_pool_kind (*pool_kind)(const struct utmem_pool *p);
+	void (*pool_stat)(const struct utmem_pool *p, struct utmem_pool_counters *out);
+	struct utmem_pool *(*pool_next)(struct utmem_tenant *t, struct utmem_pool *after);
+
+	/* Required. */
+	uint64_t (*hash)(const struct utmem_engine *e, const void *key, uint32_t len);
+	/* Optional. Ask for the cache lines of the index, then (a few keys later) of the record. */
+	void (*prefetch_index)(const struct utmem_pool *p, uint64_t hash);
+	void (*prefetch_record)(const struct utmem_pool *p, uint64_t hash);
+
+	/* Required. The value may be in memory that changes while it is copied; it is read once. */
+	int (*put)(struct utmem_pool *p, const struct utmem_key *key, const void *value,
+		   uint32_t len, enum utmem_put_if cond);
+	/* Required. Copies min(len, value_len - off) bytes from off; @buf may be NULL when len is 0. */
+	int (*get)(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
+		   uint32_t len, struct utmem_get_result *out);
+	int (*del)(struct utmem_pool *p, const struct utmem_key *key);
+	/* Required. Bounded work: the values are gone at once, their memory comes back by maintain. */
+	int (*flush)(struct utmem_pool *p);
+
+	/*
+	 * Required. A value in parts: room is charged by begin, the value is visible
+	 * after commit, whole. append takes exactly the next bytes (-EINVAL beyond the
+	 * total). A stream ends by commit that succeeds, or by abort; it outlives
+	 * pool_destroy (append and commit then say -ESTALE).
+	 */
+	int (*stream_begin)(struct utmem_pool *p, const struct utmem_key *key, uint64_t total,
+			    struct utmem_stream **out);
+	int (*stream_append)(struct utmem_stream *s, const void *part, uint32_t len);
+	int (*stream_commit)(struct utmem_stream *s, enum utmem_put_if cond);
+	void (*stream_abort)(struct utmem_stream *s);
+
+	/*
+	 * Required. Background work (cleaning, freeing what was flushed), about
+	 * @budget bytes of it. Return: true when there is more.
+	 */
+	bool (*maintain)(struct utmem_engine *e, size_t budget);
+};
+
+/* Every engine, tenant, pool and stream begins with a pointer to its engine's ops. */
+struct utmem_object {
+	const struct utmem_engine_ops *ops;
+};
+
+static inline const struct utmem_engine_ops *utmem_ops(const void *object)
+{
+	return ((const struct utmem_object *)object)->ops;
+}
+
+extern const struct utmem_engine_ops utmem_engine_pool;
+extern const struct utmem_engine_ops utmem_engine_null;
+
+/* Return: the engine of that name ("pool", "null"), or NULL. */
+const struct utmem_engine_ops *utmem_engine_find(const char *name);
+
+/* Is @name 1 .. 63 of [A-Za-z0-9._-]? */
+bool utmem_name_valid(const char *name);
+
+#endif /* UTMEM_POOL_H */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The service: rings on one side, pools on the other.
+ *
+ * Owner: host/service. Callers: host/utmemd (a thread that drains and sleeps),
+ * libutmem's local: transport (drains inside submit), bench, fuzz. It opens no
+ * socket, starts no thread, takes no lock: every call on one service comes from
+ * one thread at a time.
+ *
+ *	validate.c   an SQE copy -> a request that can be trusted, or a -errno
+ *	dispatch.c   a trusted request -> a pool operation -> a result
+ *	drain.c	     one queue: peek, copy, validate, prefetch, dispatch, complete
+ *	window.c     header, control page, hello, room for queues
+ *	admin.c	     CREATE_QUEUE .. POOL_STAT, from queue 0 or from a socket
+ *	service.c    all windows of one thread: turn, arm, disarm
+ */
+#ifndef UTMEM_SERVICE_H
+#define UTMEM_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest/ring/utmem_abi.h"
+#include "host/pool/pool.h"
+
+struct utmem_service;
+struct utmem_window;
+
+struct utmem_service_counters {
+	uint64_t nr_requests;
+	uint64_t nr_batches;   /* drains of one queue that found work */
+	uint64_t nr_wakes;     /* waiters signalled */
+	uint64_t nr_arms;      /* times NEED_KICK was set */
+	uint64_t nr_malformed; /* requests answered by validate */
+	uint64_t nr_broken;    /* queues ended for a broken contract */
+	uint64_t value_bytes_in, value_bytes_out;
+};
+
+/* What the service asks of its owner. Called on the draining thread; must not call back into the service. */
+struct utmem_window_callbacks {
+	/* Required. A waiter of @queue_id wants to be woken; @irq_vector as CREATE_QUEUE gave it. */
+	void (*wake)(void *ctx, uint32_t queue_id, uint32_t irq_vector);
+	/* Optional. One line for the log: a decision that was made, with its numbers. */
+	void (*log)(void *ctx, const char *line);
+	void *ctx;
+};
+
+struct utmem_window_config {
+	void *base;		     /* the mapping; page-aligned, zeroed, outlives the window */
+	uint64_t len;		     /* bytes, power of two >= UTMEM_WINDOW_LEN_MIN */
+	struct utmem_tenant *tenant; /* whose quota, and whose pools */
+	uint64_t features;	     /* UTMEM_FEAT_DOORBELL_* that this window offers */
+	uint64_t doorbell_token;
+	uint32_t host_peer; /* ivshmem id of the host */
+	uint32_t heartbeat_ms;
+	uint32_t max_queues;   /* the admin queue included; 0 = default 64 */
+	uint32_t max_data_len; /* per queue; 0 = a quarter of the window */
+	bool admin_queue; /* true: queue 0 is in the window (VM); false: utmem_window_admin() alone (socket) */
+	struct utmem_window_callbacks cb;
+};
+
+/* Lifetime. exit: every window has been detached. -ENOMEM. */
+int utmem_service_init(struct utmem_service **out, struct utmem_engine *engine, uint32_t epoch);
+void utmem_service_exit(struct utmem_service *s);
+
+/*
+ * Put a window under service: writes header and control page, makes the admin
+ * queue. detach drains and drops every queue, closes their pools, and marks the
+ * control page STOPPED. -EINVAL (size), -ENOMEM.
+ */
+int utmem_window_attach(struct utmem_service *s, struct utmem_window **out,
+			const struct utmem_window_config *cfg);
+void utmem_window_detach(struct utmem_window *w);
+
+/*
+ * One admin request that came by another way than queue 0. @payload is the
+ * caller's private copy, in and out; @len its exact size for @opcode (-EINVAL).
+ * Return: 0 or -errno.
+ */
+int utmem_window_admin(struct utmem_window *w, uint8_t opcode, void *payload, size_t len);
+
+/* Refuse new queues (state DRAINING), go on serving those that are there. */
+void utmem_window_draining(struct utmem_window *w);
+/* Count the heartbeat up; call it every heartbeat_ms. */
+void utmem_window_heartbeat(struct utmem_window *w);
+
+struct utmem_window_stat {
+	uint32_t nr_queues; /* the admin queue not counted */
+	uint64_t window_len, window_free;
+	uint64_t hello;
+	struct utmem_service_counters counters;
+};
+void utmem_window_stat(const struct utmem_window *w, struct utmem_window_stat *out);
+
+/*
+ * Serve every queue of every window once, at most a bounded batch from each, so
+ * that no tenant waits for another's whole ring. Then a bounded amount of the
+ * engine's background work.
+ * Return: requests served, plus 1 when background work is left.
+ */
+uint32_t utmem_service_turn(struct utmem_service *s);
+
+/*
+ * About to sleep: set NEED_KICK in every window, then look again.
+ * Return: true when there is work after all (NEED_KICK is then cleared).
+ */
+bool utmem_service_arm(struct utmem_service *s);
+/* Awake again. */
+void utmem_service_disarm(struct utmem_service *s);
+
+void utmem_service_stat(const struct utmem_service *s, struct utmem_service_counters *out);
+
+#endif /* UTMEM_SERVICE_H */

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+# Dropping a file in registers it:
+#   tests/unit/*.c         CMocka, under ASan+UBSan, linked with pool, service and libutmem
+#   tests/tsan/*.c         CMocka or plain, threaded, under TSan
+#   tests/abi/*.c          CMocka, plain build; tests/abi/*.sh scripts
+#   tests/integration/*.sh scripts against the sanitised utmemd, utmemctl and libutmem
+#   tests/integration/*.c  CMocka programs, started by themselves (they start utmemd), sanitised
+#   tests/fuzz/*.c         libFuzzer targets, run for a fixed number of inputs
+#   tests/redis/*.sh       the module in a stock redis-server on the host, over unix:
+#   tests/vm/cases/*.sh    in a real virtual machine
+# Helpers that are no test live in the same folder as *.h, or in lib.sh.
+
+ASAN_B	:= $(B)/asan
+TSAN_B	:= $(B)/tsan
+
+test_bins = $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/$(1)/*.c)))
+TEST_DEPS := $(LIBUTMEM_A) $(LIBSERVICE) $(LIBPOOL)
+
+$(B)/tests/%: $(B)/obj/tests/%.o $(TEST_DEPS)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ULDFLAGS) -o $@ $< $(TEST_DEPS) $(LIBPOOL_LIBS) -lcmocka
+
+# Built by a second make, with sanitisers
+.PHONY: build-asan-tests build-tsan-tests build-abi-tests
+build-asan-tests: $(call test_bins,unit) $(call test_bins,integration)
+build-tsan-tests: $(call test_bins,tsan)
+build-abi-tests: $(call test_bins,abi)
+
+-include tests/fuzz/build.mk
+-include tests/vm/build.mk
+-include tests/redis/build.mk
+
+asan_bins = $(patsubst tests/%.c,$(ASAN_B)/tests/%,$(sort $(wildcard tests/$(1)/*.c)))
+TESTS	= $(call asan_bins,unit) \
+	  $(patsubst tests/%.c,$(TSAN_B)/tests/%,$(sort $(wildcard tests/tsan/*.c))) \
+	  $(call test_bins,abi) $(sort $(wildcard tests/abi/*.sh)) \
+	  $(call asan_bins,integration) \
+	  $(filter-out %/lib.sh,$(sort $(wildcard tests/integration/*.sh))) \
+	  $(FUZZ_TESTS) \
+	  $(filter-out %/lib.sh,$(sort $(wildcard tests/redis/*.sh))) \
+	  $(VM_TESTS)
+
+# TEST=PATTERN: only the tests whose path has it
+TEST	?=
+.PHONY: test test-build
+test: test-build
+	@B=$(B) tests/run $(if $(TEST),$(foreach t,$(TESTS),$(if $(findstring $(TEST),$(t)),$(t))),$(TESTS))
+
+test-build: deps-test
+	$(Q)$(MAKE) --no-print-directory all build-abi-tests $(FUZZ_TESTS) $(VM_BUILD)
+	$(Q)$(MAKE) --no-print-directory B=$(ASAN_B) SAN=address,undefined OPT=-O1 host-programs build-asan-tests
+	$(Q)$(MAKE) --no-print-directory B=$(TSAN_B) SAN=thread OPT=-O1 build-tsan-tests
+
+# What integration tests start: utmemd and utmemctl append themselves
+.PHONY: host-programs
+host-programs: $(HOST_PROGRAMS)
