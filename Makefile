@@ -68,13 +68,22 @@ $(B)/obj/%.o: %.c
 	$(Q)ar rcs $@ $^
 
 # Packages. deps-build: what compiling needs; deps-test: QEMU, a guest kernel, Redis and the rest.
-.PHONY: deps-build deps-test
+.PHONY: deps-build deps-test deps-style
 deps-build:
 	@packaging/install-deps.sh build
 deps-test: deps-build
 	@packaging/install-deps.sh test
+deps-style:
+	@packaging/install-deps.sh style
 
-.PHONY: clean style help
+# Formatting, scripts, man pages: prints what is off and fails
+.PHONY: style
+style: deps-style
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	@shellcheck -x $$(git ls-files '*.sh') tests/run .ci/run
+	@mandoc -Tlint -Wwarning $$(git ls-files '*.[1-9]')
+
+.PHONY: clean help
 clean:
 	rm -rf $(B) $(CLEAN)
 

@@ -1,22 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Install what is missing of the Debian packages that a job needs, as root or with sudo.
-# Usage: install-deps.sh build|test
-# Lists: packaging/deps-build.txt and packaging/deps-test.txt, one package a line.
+# Usage: install-deps.sh build|test|style
+# Lists: packaging/deps-JOB.txt, one package a line.
 set -eu
 
 dir=$(dirname "$0")
 case "${1:-}" in
 build) lists="$dir/deps-build.txt" ;;
 test) lists="$dir/deps-build.txt $dir/deps-test.txt" ;;
+style) lists="$dir/deps-style.txt" ;;
 *)
-	echo "usage: $0 build|test" >&2
+	echo "usage: $0 build|test|style" >&2
 	exit 2
 	;;
 esac
 
 missing=
-# shellcheck disable=SC2086 # two file names without blanks
+# shellcheck disable=SC2013,SC2086 # package and file names have no blanks
 for pkg in $(grep -hv '^#' $lists); do
 	dpkg-query -W -f '${Status}\n' "$pkg" 2>/dev/null | grep -q ' installed$' ||
 		missing="$missing $pkg"
