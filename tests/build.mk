@@ -34,7 +34,7 @@ build-abi-tests: $(call test_bins,abi)
 asan_bins = $(patsubst tests/%.c,$(ASAN_B)/tests/%,$(sort $(wildcard tests/$(1)/*.c)))
 TESTS	= $(call asan_bins,unit) \
 	  $(patsubst tests/%.c,$(TSAN_B)/tests/%,$(sort $(wildcard tests/tsan/*.c))) \
-	  $(call test_bins,abi) $(sort $(wildcard tests/abi/*.sh)) \
+	  $(call test_bins,abi) $(filter-out %/lib.sh,$(sort $(wildcard tests/abi/*.sh))) \
 	  $(call asan_bins,integration) \
 	  $(filter-out %/lib.sh,$(sort $(wildcard tests/integration/*.sh))) \
 	  $(FUZZ_TESTS) \

@@ -213,7 +213,9 @@ enum utmem_op {
 	UTMEM_OP_FLUSH = 6, /* drop everything in the pool */
 	UTMEM_OP_RESERVE =
 		7, /* set this queue's unspent reservation in the tenant's quota to arg bytes */
-	UTMEM_OP_PUT_BEGIN = 8,	  /* open multi-part PUT `stream` of arg bytes under key */
+	/* PART, COMMIT, ABORT: -EINVAL when `stream` is not open; one that fails leaves it as it is */
+	UTMEM_OP_PUT_BEGIN =
+		8, /* open multi-part PUT `stream` of arg bytes under key; -EBUSY when it is open */
 	UTMEM_OP_PUT_PART = 9,	  /* append len bytes at data_off; arg = bytes appended so far */
 	UTMEM_OP_PUT_COMMIT = 10, /* make it visible, whole; -EINVAL while bytes are missing */
 	UTMEM_OP_PUT_ABORT = 11,  /* forget it; the key's old value stays */

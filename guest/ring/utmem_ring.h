@@ -188,6 +188,8 @@ static inline struct utmem_sqe *utmem_sq_reserve(struct utmem_sq *sq)
 {
 	struct utmem_sqe *sqe;
 
+	if (sq->end.broken)
+		return NULL;
 	if (sq->end.own - sq->end.peer >= sq->end.entries) {
 		__u32 head = utmem_load_acquire(&sq->page->sq_head); /* B */
 
@@ -277,15 +279,9 @@ static inline int utmem_sq_peek(struct utmem_sq_reader *r, __u32 *n)
 /* Copy the @i-th waiting request (i < what peek said). The copy is the only thing to look at. */
 static inline void utmem_sq_copy(const struct utmem_sq_reader *r, __u32 i, struct utmem_sqe *out)
 {
-	/* volatile: the compiler may not go back to shared memory for a field of the copy */
-	const volatile __u64 *src =
-		(const volatile __u64 *)&r->sqes[utmem_slot(&r->end, r->end.own + i)];
-	__u64 words[sizeof(*out) / 8];
-	unsigned int w;
-
-	for (w = 0; w < sizeof(*out) / 8; w++)
-		words[w] = src[w];
-	memcpy(out, words, sizeof(*out));
+	memcpy(out, &r->sqes[utmem_slot(&r->end, r->end.own + i)], sizeof(*out));
+	/* each byte was read before this: the compiler cannot go back for a field of the copy */
+	utmem_compiler_barrier();
 }
 
 /* @n requests have taken effect, and their completions are published. */
