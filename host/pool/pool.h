@@ -13,9 +13,12 @@
  *
  * Errors are -errno: -ENOENT no such key, -EEXIST it is there, -ENOSPC the quota
  * or the arena is full, -E2BIG over a limit, -EINVAL malformed, -EACCES not
- * permitted, -ESTALE the pool has been destroyed. A call that fails has changed
- * nothing, with one exception, tmem's put-put-get rule: a put of an existing key
- * that fails for room (-ENOSPC) removes the old value.
+ * permitted, -ESTALE the pool has been destroyed, -ENOMEM alloc returned NULL (for
+ * a put, which must obey the rule below, that is -ENOSPC). A call that fails has
+ * changed nothing, with one exception, tmem's put-put-get rule: a put of an existing
+ * key that fails for room (-ENOSPC) removes the old value; stream_begin counts as a
+ * put. The work of one put is bounded: one that would have to evict more than about
+ * half a million values gets -ENOSPC, and goes on from there when it is tried again.
  */
 #ifndef UTMEM_POOL_H
 #define UTMEM_POOL_H
@@ -36,7 +39,7 @@ struct utmem_stream;
 
 /*
  * What an engine lives on. The arena holds values and whatever belongs to them;
- * it comes zeroed, page-aligned, and outlives the engine. alloc/free serve
+ * it comes zeroed, page-aligned, of 1 MiB to 1 TiB, and outlives the engine. alloc/free serve
  * private, rebuildable state (index, tenants, pools); alloc may return NULL at
  * any time and the engine stays consistent.
  */
@@ -114,7 +117,7 @@ struct utmem_get_result {
 struct utmem_engine_ops {
 	const char *name;
 
-	/* Required. *out is NULL on failure. */
+	/* Required. *out is NULL on failure: -ENOMEM, -EINVAL or -E2BIG (the arena's length). */
 	int (*open)(struct utmem_engine **out, const struct utmem_memory *mem);
 	/* Required. Drops every tenant, pool and stream; the arena's content is no longer of use. */
 	void (*close)(struct utmem_engine *e);
@@ -134,7 +137,9 @@ struct utmem_engine_ops {
 	/*
 	 * Required. Attach @who to a pool of @owner (the same tenant, or another's
 	 * shared pool that @who was granted; *readonly says with which right, and is
-	 * left alone when false). Every open is paired with a pool_close.
+	 * left alone when false). Every open is paired with a pool_close. Another's pool
+	 * that was not granted is -EACCES, whether it exists or not. -E2BIG: the tenant
+	 * has 1024 pools.
 	 */
 	int (*pool_open)(struct utmem_tenant *who, struct utmem_tenant *owner,
 			 const struct utmem_pool_spec *spec, struct utmem_pool **out,

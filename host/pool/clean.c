@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Segments are emptied: what lives is copied out of the sparsest ones, what is old and
+ * unread is dropped from ephemeral ones, what belonged to a flushed pool is buried.
+ * Called by room.c in small steps with puts, and by maintain; on the engine's thread.
+ *
+ * Eviction for the arena's sake is a FIFO of segments with a second chance: a value
+ * that was read since the last visit is copied to a younger segment and loses its mark,
+ * any other goes. (For a tenant's quota, see evict.c.)
+ *
+ * Why it can always proceed: what lives in one segment fits into what is left of the
+ * cleaner's open segment plus one free one. Puts leave LOG_RESERVE segments free, one
+ * for each cursor, and a segment that was walked to its end is free again.
+ */
+#include "engine.h"
+
+enum walk {
+	WALK_SWEEP, /* bury the dying, leave the rest */
+	WALK_COPY,
+	WALK_DROP,     /* copy what is used or persistent */
+	WALK_DROP_ALL, /* copy what is persistent */
+};
+
+/* ---- one record ---- */
+
+/* Copy a live record to the cleaner's own segment. LOG_NONE: nowhere to put it. */
+static uint64_t copy(struct pool_engine *e, uint64_t off, bool ephemeral)
+{
+	uint32_t len = record_len(log_record(&e->log, off));
+	uint64_t to = utpool_log_append(&e->log, ephemeral ? LOG_CLEAN_EPHEMERAL : LOG_CLEAN, len);
+
+	if (to == LOG_NONE)
+		return LOG_NONE;
+	memcpy(log_record(&e->log, to), log_record(&e->log, off), len);
+	log_record(&e->log, to)->used = 0;
+	e->nr_cleaned_bytes += len;
+	return to;
+}
+
+static bool move_keyed(struct pool_engine *e, struct store *st, struct record *r, uint64_t off)
+{
+	uint64_t hash = utpool_hash(&e->base, record_key(r), r->key_len);
+	uint64_t to = copy(e, off, st->ephemeral);
+
+	if (to == LOG_NONE)
+		return false;
+	*utpool_index_find_at(&st->index, hash, off) = index_entry(hash, to);
+	if (r->type == RECORD_LARGE) {
+		struct large *l = idmap_get(&e->larges, record_large_id(r));
+
+		l->record_off = to;
+	}
+	utpool_log_bury(&e->log, off);
+	return true;
+}
+
+static bool move_chunk(struct pool_engine *e, struct large *l, uint32_t no, bool ephemeral)
+{
+	uint64_t off = l->chunk_off[no];
+	uint64_t to = copy(e, off, ephemeral);
+
+	if (to == LOG_NONE)
+		return false;
+	l->chunk_off[no] = to;
+	utpool_log_bury(&e->log, off);
+	return true;
+}
+
+static bool droppable(const struct store *st, const struct record *r, enum walk how)
+{
+	return st->ephemeral && (how == WALK_DROP_ALL || (how == WALK_DROP && !r->used));
+}
+
+/* Return: false when the record must stay where it is, for want of room. */
+static bool visit_keyed(struct pool_engine *e, struct record *r, uint64_t off, enum walk how)
+{
+	struct store *st = idmap_get(&e->stores, r->store);
+
+	if (!st->pool)
+		utpool_store_bury(e, st, off);
+	else if (droppable(st, r, how))
+		utpool_store_evict(e, r, off);
+	else if (how != WALK_SWEEP)
+		return move_keyed(e, st, r, off);
+	return true;
+}
+
+/* A live chunk is on its value's list; what becomes of it depends on that value. */
+static bool visit_chunk(struct pool_engine *e, struct record *r, uint64_t off, enum walk how)
+{
+	struct chunk_id id;
+	struct large *l;
+	struct store *st;
+
+	memcpy(&id, record_key(r), sizeof(id));
+	l = idmap_get(&e->larges, id.large);
+	st = l->store;
+	if (st && !st->pool) {
+		l->chunk_off[id.no] = LOG_NONE;
+		l->log_bytes -= record_len(r);
+		utpool_store_bury(e, st, off);
+	} else if (st && droppable(st, log_record(&e->log, l->record_off), how)) {
+		utpool_store_evict(e, log_record(&e->log, l->record_off), l->record_off);
+	} else if (how != WALK_SWEEP) {
+		return move_chunk(e, l, id.no,
+				  st ? st->ephemeral
+				     : e->log.segs[off >> e->log.seg_shift].ephemeral);
+	}
+	return true;
+}
+
+/* ---- one segment ---- */
+
+/*
+ * From @pos on, about *@budget bytes. Return: where it stands; seg->fill at the end,
+ * less with some of the budget left when a record found no room.
+ */
+static uint32_t walk(struct pool_engine *e, struct segment *seg, uint32_t pos, uint64_t *budget,
+		     enum walk how)
+{
+	uint64_t start = log_segment_off(&e->log, seg);
+	struct record *r;
+	uint32_t len;
+	bool done;
+
+	while (pos < seg->fill && *budget) {
+		r = log_record(&e->log, start + pos);
+		len = record_len(r);
+		if (r->state == RECORD_LIVE) {
+			done = r->type == RECORD_CHUNK ? visit_chunk(e, r, start + pos, how)
+						       : visit_keyed(e, r, start + pos, how);
+			if (!done)
+				break;
+		}
+		pos += len;
+		*budget -= *budget < len ? *budget : len;
+	}
+	return pos;
+}
+
+static void take(struct pool_engine *e, struct cursor *c, struct segment *seg)
+{
+	utpool_log_take(seg);
+	c->seg = seg;
+	c->pos = 0;
+	c->gain = e->log.seg_len - segment_live(seg);
+}
+
+/* Return: false when it is stuck. */
+static bool advance(struct pool_engine *e, struct cursor *c, uint64_t *budget, enum walk how)
+{
+	c->pos = walk(e, c->seg, c->pos, budget, how);
+	if (c->pos < c->seg->fill)
+		return !*budget;
+	utpool_log_file(&e->log, c->seg);
+	c->seg = NULL;
+	return true;
+}
+
+/* ---- the three walks ---- */
+
+static bool clean_begin(struct pool_engine *e, uint32_t gain)
+{
+	struct segment *seg;
+
+	if (e->clean.seg)
+		return true;
+	seg = utpool_log_sparsest(&e->log, gain);
+	if (!seg)
+		return false;
+	take(e, &e->clean, seg);
+	return true;
+}
+
+bool utpool_clean_step(struct pool_engine *e, uint64_t budget, uint32_t gain)
+{
+	bool any = false;
+
+	while (budget && clean_begin(e, gain) && advance(e, &e->clean, &budget, WALK_COPY))
+		any = true;
+	return any;
+}
+
+void utpool_clean_pace(struct pool_engine *e, uint32_t len)
+{
+	uint32_t gain = e->log.seg_len / 16;
+
+	/* walking over a whole segment gains c->gain bytes; a quarter more to get ahead */
+	if (clean_begin(e, gain))
+		utpool_clean_step(e, (uint64_t)len * e->log.seg_len / e->clean.gain * 5 / 4 + 64,
+				  gain);
+}
+
+static bool drop_begin(struct pool_engine *e)
+{
+	if (e->drop.seg)
+		return true;
+	if (list_empty(&e->log.aged)) {
+		utpool_log_close(&e->log, LOG_PUT_EPHEMERAL);
+		utpool_log_close(&e->log, LOG_CLEAN_EPHEMERAL);
+	}
+	if (list_empty(&e->log.aged))
+		return false;
+	take(e, &e->drop, list_entry(e->log.aged.next, struct segment, age));
+	return true;
+}
+
+bool utpool_clean_drop(struct pool_engine *e, uint64_t budget, bool all)
+{
+	if (!drop_begin(e))
+		return false;
+	return advance(e, &e->drop, &budget, all ? WALK_DROP_ALL : WALK_DROP);
+}
+
+bool utpool_clean_sweep(struct pool_engine *e)
+{
+	struct segment *seg = &e->log.segs[e->sweep_idx];
+	uint64_t budget = UINT64_MAX;
+
+	if (!e->dying_bytes)
+		return false;
+	e->sweep_idx = (e->sweep_idx + 1) % e->log.nr_segs;
+	if (seg->state == SEGMENT_FULL) {
+		/* so that it is not freed (and opened anew) under the walk */
+		utpool_log_pin(seg);
+		walk(e, seg, 0, &budget, WALK_SWEEP);
+		utpool_log_file(&e->log, seg);
+	} else if (seg->state != SEGMENT_FREE) {
+		walk(e, seg, 0, &budget, WALK_SWEEP);
+	}
+	return true;
+}

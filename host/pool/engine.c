@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The real engine's vtable, its beginning and end, and its background work.
+ * Called by whoever opens an engine, on the one thread that uses it.
+ */
+#include <errno.h>
+
+#include "engine.h"
+
+/* What a unit of background work counts as, in bytes of copying. */
+#define WORK_PER_LEAF 1024u
+#define WORK_PER_SWEEP_PART 8u	 /* of a segment: only headers are read */
+#define WORK_PER_RELEASE_PART 8u /* of a segment: the kernel frees its pages */
+
+static int pool_init(struct utmem_pool *p)
+{
+	return utpool_store_open(p, &p->store);
+}
+
+static void pool_drop(struct utmem_pool *p)
+{
+	utpool_store_close(p->store);
+	p->store = NULL;
+}
+
+static const struct tenant_hooks hooks = {
+	.pool_init = pool_init,
+	.pool_drop = pool_drop,
+	.quota_fit = utpool_evict_to_quota,
+};
+
+static int engine_open(struct utmem_engine **out, const struct utmem_memory *mem)
+{
+	struct pool_engine *e = mem->alloc(mem->ctx, sizeof(*e), _Alignof(struct pool_engine));
+	int err;
+
+	*out = NULL;
+	if (!e)
+		return -ENOMEM;
+	memset(e, 0, sizeof(*e));
+	utpool_tenants_init(&e->base, &utmem_engine_pool, &hooks, mem);
+	err = utpool_log_init(&e->log, &e->base);
+	if (err) {
+		mem->free(mem->ctx, e, sizeof(*e));
+		return err;
+	}
+	list_init(&e->dying);
+	utpool_idmap_init(&e->stores, &e->base, STORES_MAX);
+	utpool_idmap_init(&e->larges, &e->base, IDMAP_NONE);
+	*out = &e->base;
+	return 0;
+}
+
+static void drop_streams(struct pool_engine *e)
+{
+	struct list *l;
+
+	while ((l = list_after(&e->base.streams, NULL)))
+		utpool_parts_abort(list_entry(l, struct utmem_stream, link));
+}
+
+static void drop_larges(struct pool_engine *e)
+{
+	struct large *l;
+	uint32_t id;
+
+	for (id = 0; id < e->larges.nr_slots; id++) {
+		l = idmap_get(&e->larges, id);
+		if (l)
+			utpool_large_free(e, l);
+	}
+}
+
+static void engine_close(struct utmem_engine *base)
+{
+	struct pool_engine *e = (struct pool_engine *)base;
+
+	drop_streams(e);
+	utpool_tenants_exit(base);
+	drop_larges(e);
+	utpool_store_exit(e);
+	utpool_idmap_exit(&e->larges);
+	utpool_idmap_exit(&e->stores);
+	utpool_log_exit(&e->log);
+	base->mem.free(base->mem.ctx, e, sizeof(*e));
+}
+
+static void engine_stat(struct utmem_engine *base, struct utmem_engine_stat *out)
+{
+	struct pool_engine *e = (struct pool_engine *)base;
+
+	out->arena_bytes = base->mem.arena_len;
+	out->live_bytes = e->log.live_bytes - e->dying_bytes;
+	out->dead_bytes = e->log.filled_bytes - out->live_bytes;
+	out->free_bytes = base->mem.arena_len - e->log.filled_bytes;
+	out->index_bytes = base->private_bytes;
+	out->nr_items = e->nr_items;
+	out->nr_evicted = e->nr_evicted;
+	out->nr_cleaned_bytes = e->nr_cleaned_bytes;
+}
+
+/* Short of segments: whatever gains something; else only what is mostly dead. */
+static uint32_t wanted_gain(const struct log *log)
+{
+	return log->nr_free < log->low_water ? log->seg_len / 16 : log->seg_len / 2;
+}
+
+/* One unit of what is most urgent. Return: what it counts as; 0: there is nothing to do. */
+static size_t work(struct pool_engine *e, size_t budget)
+{
+	uint32_t nr_leaves = (uint32_t)(budget / WORK_PER_LEAF) + 1;
+
+	if (utpool_store_reap(e, nr_leaves))
+		return nr_leaves * WORK_PER_LEAF;
+	if (utpool_clean_sweep(e))
+		return e->log.seg_len / WORK_PER_SWEEP_PART;
+	if (utpool_log_release(&e->log))
+		return e->log.seg_len / WORK_PER_RELEASE_PART;
+	if (utpool_clean_step(e, budget, wanted_gain(&e->log)))
+		return budget;
+	return 0;
+}
+
+static bool engine_maintain(struct utmem_engine *base, size_t budget)
+{
+	struct pool_engine *e = (struct pool_engine *)base;
+	size_t done;
+
+	while (budget) {
+		done = work(e, budget);
+		if (!done)
+			return false;
+		budget -= done < budget ? done : budget;
+	}
+	return true;
+}
+
+const struct utmem_engine_ops utmem_engine_pool = {
+	.name = "pool",
+	.open = engine_open,
+	.close = engine_close,
+	.stat = engine_stat,
+	.tenant_add = utpool_tenant_add,
+	.tenant_remove = utpool_tenant_remove,
+	.tenant_quota = utpool_tenant_quota,
+	.tenant_stat = utpool_tenant_stat,
+	.tenant_next = utpool_tenant_next,
+	.pool_open = utpool_pool_open,
+	.pool_close = utpool_pool_unref,
+	.pool_destroy = utpool_pool_destroy,
+	.pool_grant = utpool_pool_grant,
+	.pool_name = utpool_pool_name,
+	.pool_tenant = utpool_pool_tenant,
+	.pool_kind = utpool_pool_kind,
+	.pool_stat = utpool_pool_stat,
+	.pool_next = utpool_pool_next,
+	.hash = utpool_hash,
+	.prefetch_index = utpool_prefetch_index,
+	.prefetch_record = utpool_prefetch_record,
+	.put = utpool_put,
+	.get = utpool_get,
+	.del = utpool_del,
+	.flush = utpool_flush,
+	.stream_begin = utpool_parts_begin,
+	.stream_append = utpool_parts_append,
+	.stream_commit = utpool_parts_commit,
+	.stream_abort = utpool_parts_abort,
+	.maintain = engine_maintain,
+};

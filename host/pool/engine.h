@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real engine, inside: what its files share.
+ *
+ *	engine.c  the vtable, open and close	index.c   key hash -> record
+ *	put.c	  put, del, flush		store.c   a pool's values: index, charges
+ *	get.c	  get, prefetch			large.c   values in chunks
+ *	parts.c	  streams			log.c     segments
+ *	room.c	  is there room? make some	idmap.c   ids that records hold
+ *	evict.c	  ephemeral values go		clean.c   segments are emptied
+ *	tenant.c, stream.c: objects, shared with the null engine (null.c)
+ *
+ * Owner: host/pool. The engine's thread.
+ */
+#ifndef UTMEM_POOL_ENGINE_H
+#define UTMEM_POOL_ENGINE_H
+
+#include "idmap.h"
+#include "index.h"
+#include "log.h"
+#include "record.h"
+#include "stream.h"
+#include "tenant.h"
+
+/* A value's part of its index: 8 bytes in slots of which at least 76 % are used, and the leaf's header. */
+#define INDEX_SHARE 12u
+#define STORES_MAX 65536u /* struct record.store */
+
+/* What a pool contains. A flush gives the pool a new one and leaves the old one to die. */
+struct store {
+	struct utmem_pool *pool; /* NULL: dying, its records are dead wherever they are met */
+	struct index index;
+	struct index_hand hand; /* eviction goes on here */
+	struct list link;	/* engine->dying */
+	uint64_t log_bytes;	/* of its records in the arena, chunks included */
+	uint64_t charged_bytes;
+	uint16_t id;
+	bool ephemeral;
+};
+
+/* A value that is kept in chunks. */
+struct large {
+	struct store *store; /* NULL: being written, no key leads to it yet */
+	uint64_t record_off; /* of its RECORD_LARGE, when it has a store */
+	uint64_t total;
+	uint64_t log_bytes; /* of its chunks */
+	uint32_t id;
+	uint32_t nr_chunks;
+	uint64_t chunk_off[]; /* LOG_NONE: not there yet (or no more) */
+};
+
+/* One walk over a segment: where it is. */
+struct cursor {
+	struct segment *seg; /* taken; NULL: none */
+	uint32_t pos;
+	uint32_t gain; /* bytes that were to be had when it was taken */
+};
+
+struct pool_engine {
+	struct utmem_engine base;
+	struct log log;
+	struct idmap stores, larges;
+	uint32_t nr_dying;   /* stores */
+	struct list dying;   /* those whose index is not yet freed */
+	struct cursor clean; /* copies what lives out of the sparsest segment */
+	struct cursor drop;  /* drops what is old and unread from the oldest ephemeral one */
+	uint32_t sweep_idx;  /* next segment to be looked through for the dying */
+	uint32_t version;    /* of the newest value */
+	uint64_t nr_items;
+	uint64_t dying_bytes;	  /* log_bytes of all dying stores */
+	uint64_t ephemeral_bytes; /* log_bytes of all living ephemeral stores */
+	uint64_t promised_bytes;  /* arena room that streams in progress will still take */
+	uint64_t nr_evicted, nr_cleaned_bytes;
+};
+
+static inline struct pool_engine *engine_of(const struct utmem_pool *p)
+{
+	return (struct pool_engine *)p->tenant->engine;
+}
+
+/* Bytes of the arena that are neither dead nor dying, and those that are spoken for. */
+static inline uint64_t engine_live(const struct pool_engine *e)
+{
+	return e->log.live_bytes - e->dying_bytes + e->promised_bytes;
+}
+
+static inline uint32_t engine_next_version(struct pool_engine *e)
+{
+	e->version = (e->version + 1) & 0xffffff;
+	return e->version;
+}
+
+/* ---- store.c ---- */
+
+/* A new, empty content for @p. -ENOMEM. */
+int utpool_store_open(struct utmem_pool *p, struct store **out);
+/* Its values are gone and uncharged; it is no longer its pool's. */
+void utpool_store_close(struct store *st);
+/* Free about @nr index leaves of dying stores. Return: false when there was nothing to do. */
+bool utpool_store_reap(struct pool_engine *e, uint32_t nr);
+/* All dying stores, at once: for engine close. */
+void utpool_store_exit(struct pool_engine *e);
+
+/* What @len bytes under a key of @key_len cost: in the arena, and on the quota. */
+uint64_t utpool_store_cost(const struct pool_engine *e, uint32_t key_len, uint64_t len,
+			   bool chunked);
+static inline uint64_t store_charge(uint64_t cost)
+{
+	return cost + INDEX_SHARE;
+}
+/* The same of a value that is there. */
+uint64_t utpool_store_record_cost(const struct pool_engine *e, struct record *r);
+
+/*
+ * Make the whole record at @off the value of its key: the old one goes, the new one is
+ * charged. -ENOSPC: no memory for the index, nothing has changed.
+ */
+int utpool_store_link(struct pool_engine *e, struct store *st, const struct utmem_key *key,
+		      uint64_t off);
+/* Remove the value in @slot, or at @off. */
+void utpool_store_remove(struct pool_engine *e, struct store *st, uint64_t hash, uint64_t *slot);
+void utpool_store_evict(struct pool_engine *e, struct record *r, uint64_t off);
+/* A record of a dying store was met: bury it, and the store with its last one. */
+void utpool_store_bury(struct pool_engine *e, struct store *st, uint64_t off);
+/* @bytes more (or fewer) of the arena belong to @st. */
+void utpool_store_add_bytes(struct pool_engine *e, struct store *st, int64_t bytes);
+
+/* ---- large.c ---- */
+
+/* Longest part of a value in one chunk: a chunk record is exactly log->record_max. */
+static inline uint32_t large_chunk_len(const struct log *log)
+{
+	return log->record_max - sizeof(struct record) - sizeof(struct chunk_id);
+}
+/* Arena and private memory of the chunks of a value of @total bytes. */
+uint64_t utpool_large_cost(const struct log *log, uint64_t total);
+struct large *utpool_large_alloc(struct pool_engine *e, uint64_t total);
+/* It is whole, and the record at @off of @st leads to it. */
+void utpool_large_attach(struct pool_engine *e, struct large *l, struct store *st, uint64_t off);
+/* Its chunks are dead. */
+void utpool_large_free(struct pool_engine *e, struct large *l);
+/* Write @len bytes at @pos; every byte before @pos has been written. -ENOSPC. */
+int utpool_large_write(struct pool_engine *e, struct large *l, bool ephemeral, uint64_t pos,
+		       const void *src, uint32_t len);
+void utpool_large_read(const struct pool_engine *e, const struct large *l, uint64_t off, void *buf,
+		       uint32_t len);
+/* Write the record that stands for a whole @l. LOG_NONE: no room. */
+uint64_t utpool_large_record(struct pool_engine *e, struct large *l, struct store *st,
+			     const struct utmem_key *key);
+
+/* ---- room.c ---- */
+
+/*
+ * May a value with that cost come under @key, given @cond? Makes room by eviction
+ * where that helps. @keep_old: the old value stays beside the new one for a while.
+ * 0, -EEXIST, -ENOENT, -ENOSPC.
+ */
+int utpool_room_admit(struct utmem_pool *p, const struct utmem_key *key, uint64_t cost,
+		      enum utmem_put_if cond, bool keep_old);
+/* Room for a record; cleans as needed, so that every other record may move. LOG_NONE: no room. */
+uint64_t utpool_room_append(struct pool_engine *e, bool ephemeral, uint32_t len);
+
+/* ---- evict.c ---- */
+
+/* One bucket of one ephemeral pool of @t. Return: false when there is nothing to evict. */
+bool utpool_evict_step(struct utmem_tenant *t);
+void utpool_evict_to_quota(struct utmem_tenant *t);
+
+/* ---- clean.c ---- */
+
+/* Copy out of segments that give back @gain bytes, about @budget bytes; false: there is none. */
+bool utpool_clean_step(struct pool_engine *e, uint64_t budget, uint32_t gain);
+/* As much of that as keeps up with an append of @len bytes. */
+void utpool_clean_pace(struct pool_engine *e, uint32_t len);
+/*
+ * Walk over the oldest ephemeral segment, about @budget bytes of it, and drop what has
+ * not been read since it was last walked over (@all: everything); false: there is none.
+ */
+bool utpool_clean_drop(struct pool_engine *e, uint64_t budget, bool all);
+/* Look through one segment for records of dying stores; false: nothing is dying. */
+bool utpool_clean_sweep(struct pool_engine *e);
+
+/* ---- put.c, get.c, parts.c: the vtable's data calls ---- */
+
+int utpool_put(struct utmem_pool *p, const struct utmem_key *key, const void *value, uint32_t len,
+	       enum utmem_put_if cond);
+/* Put-put-get: a put of @key was refused for room, so nothing may be read there. */
+void utpool_put_refused(struct utmem_pool *p, const struct utmem_key *key);
+int utpool_del(struct utmem_pool *p, const struct utmem_key *key);
+int utpool_flush(struct utmem_pool *p);
+int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
+	       uint32_t len, struct utmem_get_result *out);
+void utpool_prefetch_index(const struct utmem_pool *p, uint64_t hash);
+void utpool_prefetch_record(const struct utmem_pool *p, uint64_t hash);
+int utpool_parts_begin(struct utmem_pool *p, const struct utmem_key *key, uint64_t total,
+		       struct utmem_stream **out);
+int utpool_parts_append(struct utmem_stream *s, const void *part, uint32_t len);
+int utpool_parts_commit(struct utmem_stream *s, enum utmem_put_if cond);
+void utpool_parts_abort(struct utmem_stream *s);
+
+#endif /* UTMEM_POOL_ENGINE_H */

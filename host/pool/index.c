@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Key hash -> record: an extendible hash table of small leaves.
+ * Called by stores (put, get, eviction, cleaner), on the engine's thread.
+ */
+#include <errno.h>
+
+#include "index.h"
+#include "log.h"
+
+/* Replaced leaves are made this full: 6 of 8 slots. */
+#define LEAF_FILL 6u
+/* A leaf whose buckets hold fewer than this on average is replaced by a smaller one. */
+#define LEAF_SPARSE 2u
+/* How often a leaf is made larger still when an unlucky set of hashes does not fit. */
+#define LEAF_TRIES 4u
+
+static size_t leaf_size(uint32_t nr_buckets)
+{
+	return sizeof(struct leaf) + nr_buckets * sizeof(struct bucket);
+}
+
+static size_t dir_size(uint32_t depth)
+{
+	return sizeof(struct index_dir) << depth;
+}
+
+static struct leaf *leaf_alloc(struct utmem_engine *e, uint32_t nr_buckets, uint32_t depth)
+{
+	struct leaf *leaf = utpool_alloc(e, leaf_size(nr_buckets), _Alignof(struct leaf));
+
+	if (!leaf)
+		return NULL;
+	memset(leaf, 0, leaf_size(nr_buckets));
+	leaf->nr_buckets = nr_buckets;
+	leaf->depth = depth;
+	return leaf;
+}
+
+static void leaf_free(struct utmem_engine *e, struct leaf *leaf)
+{
+	utpool_free(e, leaf, leaf_size(leaf->nr_buckets));
+}
+
+int utpool_index_init(struct index *ix, struct utmem_engine *e, const struct log *log)
+{
+	struct leaf *leaf = leaf_alloc(e, 1, 0);
+
+	ix->engine = e;
+	ix->log = log;
+	ix->depth = 0;
+	ix->nr_exited = 0;
+	ix->dir = utpool_alloc(e, dir_size(0), sizeof(void *));
+	if (leaf && ix->dir) {
+		ix->dir[0].leaf = leaf;
+		ix->dir[0].nr_buckets = leaf->nr_buckets;
+		return 0;
+	}
+	if (ix->dir)
+		utpool_free(e, ix->dir, dir_size(0));
+	if (leaf)
+		leaf_free(e, leaf);
+	ix->dir = NULL;
+	return -ENOMEM;
+}
+
+/* The first @depth bits of @hash; a shift by 64 is undefined, hence in two. */
+static uint64_t dir_slot(uint32_t depth, uint64_t hash)
+{
+	return hash >> 1 >> (63 - depth);
+}
+
+static const struct index_dir *dir_of(const struct index *ix, uint64_t hash)
+{
+	return &ix->dir[dir_slot(ix->depth, hash)];
+}
+
+static struct leaf *leaf_of(const struct index *ix, uint64_t hash)
+{
+	return dir_of(ix, hash)->leaf;
+}
+
+/* Point every directory slot of the leaf that @hash (with @depth bits) leads to at @leaf. */
+static void dir_set(struct index *ix, uint64_t hash, uint32_t depth, struct leaf *leaf)
+{
+	uint64_t nr = 1ull << (ix->depth - depth);
+	uint64_t first = dir_slot(ix->depth, hash) & ~(nr - 1);
+	uint64_t i;
+
+	for (i = first; i < first + nr; i++) {
+		ix->dir[i].leaf = leaf;
+		ix->dir[i].nr_buckets = leaf->nr_buckets;
+	}
+}
+
+bool utpool_index_exit(struct index *ix, uint32_t nr)
+{
+	struct leaf *leaf;
+
+	for (; ix->dir && nr; nr--) {
+		leaf = ix->dir[ix->nr_exited].leaf;
+		ix->nr_exited += 1ull << (ix->depth - leaf->depth);
+		leaf_free(ix->engine, leaf);
+		if (ix->nr_exited >> ix->depth) {
+			utpool_free(ix->engine, ix->dir, dir_size(ix->depth));
+			ix->dir = NULL;
+		}
+	}
+	return !ix->dir;
+}
+
+/* ---- one leaf ---- */
+
+/* The two buckets of an entry; the same one twice while the leaf has only one. */
+struct places {
+	uint32_t a, b;
+};
+
+static inline struct places places_of(uint32_t nr, uint64_t entry)
+{
+	uint32_t low = entry >> INDEX_LOC_BITS & 0xfff;
+	uint32_t high = entry >> (INDEX_LOC_BITS + 12) & 0x1fff;
+	struct places at;
+
+	at.a = low * nr >> 12;
+	at.b = at.a + (nr > 1 ? 1 + (high * (nr - 1) >> 13) : 0);
+	if (at.b >= nr)
+		at.b -= nr;
+	return at;
+}
+
+/* A free slot, or NULL; *nr_free is how many there are. */
+static uint64_t *free_slot(struct bucket *b, uint32_t *nr_free)
+{
+	uint64_t *slot = NULL;
+	uint32_t i;
+
+	*nr_free = 0;
+	for (i = 0; i < BUCKET_SLOTS; i++) {
+		if (b->slot[i])
+			continue;
+		slot = &b->slot[i];
+		++*nr_free;
+	}
+	return slot;
+}
+
+/* Both buckets of @entry are full: move one of their entries to its other bucket. */
+static uint64_t *make_slot(struct leaf *leaf, struct places at)
+{
+	uint32_t i, nr_free, here, there;
+	struct places alt;
+	uint64_t *slot, *to;
+
+	for (i = 0; i < 2 * BUCKET_SLOTS; i++) {
+		here = i < BUCKET_SLOTS ? at.a : at.b;
+		slot = &leaf->bucket[here].slot[i % BUCKET_SLOTS];
+		alt = places_of(leaf->nr_buckets, *slot);
+		there = alt.a == here ? alt.b : alt.a;
+		to = free_slot(&leaf->bucket[there], &nr_free);
+		if (to) {
+			*to = *slot;
+			return slot;
+		}
+	}
+	return NULL;
+}
+
+static bool leaf_place(struct leaf *leaf, uint64_t entry)
+{
+	struct places at = places_of(leaf->nr_buckets, entry);
+	uint32_t free_a, free_b;
+	uint64_t *a = free_slot(&leaf->bucket[at.a], &free_a);
+	uint64_t *b = free_slot(&leaf->bucket[at.b], &free_b);
+	uint64_t *slot = free_b > free_a ? b : a;
+
+	if (!slot)
+		slot = make_slot(leaf, at);
+	if (!slot)
+		return false;
+	*slot = entry;
+	leaf->nr_items++;
+	return true;
+}
+
+/* Which entries of a leaf a new one takes: a bit for each slot. */
+struct leaf_mask {
+	uint8_t slots[2 * LEAF_BUCKETS_MAX];
+};
+
+static bool leaf_copy(struct leaf *to, const struct leaf *from, const struct leaf_mask *mask)
+{
+	uint32_t b, i;
+
+	for (b = 0; b < from->nr_buckets; b++)
+		for (i = 0; i < BUCKET_SLOTS; i++)
+			if (mask->slots[b] >> i & 1 && !leaf_place(to, from->bucket[b].slot[i]))
+				return false;
+	return true;
+}
+
+/* A new leaf with the @nr_items entries of @mask and some room; NULL: no memory. */
+static struct leaf *leaf_make(struct utmem_engine *e, const struct leaf *from,
+			      const struct leaf_mask *mask, uint32_t nr_items, uint32_t depth)
+{
+	uint32_t nr_buckets = nr_items / LEAF_FILL + 1;
+	struct leaf *leaf;
+	uint32_t tries;
+
+	for (tries = 0; tries < LEAF_TRIES; tries++) {
+		leaf = leaf_alloc(e, nr_buckets, depth);
+		if (!leaf)
+			return NULL;
+		if (leaf_copy(leaf, from, mask))
+			return leaf;
+		leaf_free(e, leaf);
+		nr_buckets += nr_buckets / 8 + 1;
+	}
+	return NULL;
+}
+
+static void mask_all(const struct leaf *leaf, struct leaf_mask *mask)
+{
+	uint32_t b, i;
+
+	memset(mask, 0, sizeof(*mask));
+	for (b = 0; b < leaf->nr_buckets; b++)
+		for (i = 0; i < BUCKET_SLOTS; i++)
+			if (leaf->bucket[b].slot[i])
+				mask->slots[b] |= 1u << i;
+}
+
+/* ---- growing and shrinking: one leaf at a time ---- */
+
+static int leaf_resize(struct index *ix, uint64_t hash)
+{
+	struct leaf *old = leaf_of(ix, hash), *leaf;
+	struct leaf_mask mask;
+
+	mask_all(old, &mask);
+	leaf = leaf_make(ix->engine, old, &mask, old->nr_items, old->depth);
+	if (!leaf)
+		return -ENOSPC;
+	dir_set(ix, hash, leaf->depth, leaf);
+	leaf_free(ix->engine, old);
+	return 0;
+}
+
+/* The only step that is not bounded by a leaf: it copies 8 bytes for each ~700 items. */
+static int dir_double(struct index *ix)
+{
+	uint64_t i, nr = 1ull << ix->depth;
+	struct index_dir *dir;
+
+	if (ix->depth == INDEX_DEPTH_MAX)
+		return -ENOSPC;
+	dir = utpool_alloc(ix->engine, dir_size(ix->depth + 1), sizeof(void *));
+	if (!dir)
+		return -ENOSPC;
+	for (i = 0; i < 2 * nr; i++)
+		dir[i] = ix->dir[i / 2];
+	utpool_free(ix->engine, ix->dir, dir_size(ix->depth));
+	ix->dir = dir;
+	ix->depth++;
+	return 0;
+}
+
+static uint64_t record_hash(const struct index *ix, uint64_t entry)
+{
+	struct record *r = log_record(ix->log, index_off(entry));
+
+	return utpool_hash(ix->engine, record_key(r), r->key_len);
+}
+
+static void prefetch_records(const struct index *ix, const struct bucket *b)
+{
+	uint32_t i;
+
+	for (i = 0; i < BUCKET_SLOTS; i++)
+		if (b->slot[i])
+			__builtin_prefetch(log_record(ix->log, index_off(b->slot[i])));
+}
+
+/* Leave those in @mask whose next hash bit is set. Return: how many. */
+static uint32_t mask_upper(const struct index *ix, const struct leaf *leaf, struct leaf_mask *mask)
+{
+	uint32_t b, i, nr = 0;
+
+	for (b = 0; b < leaf->nr_buckets; b++) {
+		if (b + 2 < leaf->nr_buckets)
+			prefetch_records(ix, &leaf->bucket[b + 2]);
+		for (i = 0; i < BUCKET_SLOTS; i++) {
+			if (!(mask->slots[b] >> i & 1))
+				continue;
+			if (record_hash(ix, leaf->bucket[b].slot[i]) >> (63 - leaf->depth) & 1)
+				nr++;
+			else
+				mask->slots[b] &= ~(1u << i);
+		}
+	}
+	return nr;
+}
+
+static void mask_invert(const struct leaf *leaf, struct leaf_mask *mask)
+{
+	struct leaf_mask all;
+	uint32_t b;
+
+	mask_all(leaf, &all);
+	for (b = 0; b < leaf->nr_buckets; b++)
+		mask->slots[b] ^= all.slots[b];
+}
+
+static int leaf_split(struct index *ix, uint64_t hash)
+{
+	struct leaf *old = leaf_of(ix, hash), *upper, *lower;
+	uint32_t nr_upper, depth = old->depth + 1;
+	uint64_t bit = 1ull << (64 - depth);
+	struct leaf_mask mask;
+
+	if (old->depth == ix->depth && dir_double(ix))
+		return -ENOSPC;
+	mask_all(old, &mask);
+	nr_upper = mask_upper(ix, old, &mask);
+	upper = leaf_make(ix->engine, old, &mask, nr_upper, depth);
+	if (!upper)
+		return -ENOSPC;
+	mask_invert(old, &mask);
+	lower = leaf_make(ix->engine, old, &mask, old->nr_items - nr_upper, depth);
+	if (!lower) {
+		leaf_free(ix->engine, upper);
+		return -ENOSPC;
+	}
+	dir_set(ix, hash | bit, depth, upper);
+	dir_set(ix, hash & ~bit, depth, lower);
+	leaf_free(ix->engine, old);
+	return 0;
+}
+
+static int leaf_grow(struct index *ix, uint64_t hash)
+{
+	struct leaf *leaf = leaf_of(ix, hash);
+
+	if (leaf->nr_items / LEAF_FILL + 1 > LEAF_BUCKETS_MAX)
+		return leaf_split(ix, hash);
+	return leaf_resize(ix, hash);
+}
+
+/* ---- the table ---- */
+
+static uint64_t *bucket_find(const struct index *ix, struct bucket *b, uint64_t tag,
+			     const struct utmem_key *key)
+{
+	uint32_t i;
+
+	for (i = 0; i < BUCKET_SLOTS; i++) {
+		if (b->slot[i] >> INDEX_LOC_BITS == tag &&
+		    record_has_key(log_record(ix->log, index_off(b->slot[i])), key))
+			return &b->slot[i];
+	}
+	return NULL;
+}
+
+uint64_t *utpool_index_find(const struct index *ix, const struct utmem_key *key)
+{
+	const struct index_dir *dir = dir_of(ix, key->hash);
+	uint64_t entry = index_entry(key->hash, 0);
+	struct places at = places_of(dir->nr_buckets, entry);
+	uint64_t *slot = bucket_find(ix, &dir->leaf->bucket[at.a], entry >> INDEX_LOC_BITS, key);
+
+	if (slot)
+		return slot;
+	return bucket_find(ix, &dir->leaf->bucket[at.b], entry >> INDEX_LOC_BITS, key);
+}
+
+uint64_t *utpool_index_find_at(const struct index *ix, uint64_t hash, uint64_t off)
+{
+	const struct index_dir *dir = dir_of(ix, hash);
+	uint64_t entry = index_entry(hash, off);
+	struct places at = places_of(dir->nr_buckets, entry);
+	struct leaf *leaf = dir->leaf;
+	uint32_t i;
+
+	for (i = 0; i < BUCKET_SLOTS; i++) {
+		if (leaf->bucket[at.a].slot[i] == entry)
+			return &leaf->bucket[at.a].slot[i];
+		if (leaf->bucket[at.b].slot[i] == entry)
+			return &leaf->bucket[at.b].slot[i];
+	}
+	return NULL;
+}
+
+int utpool_index_insert(struct index *ix, uint64_t hash, uint64_t off)
+{
+	uint64_t entry = index_entry(hash, off);
+	uint32_t tries;
+	int err;
+
+	for (tries = 0; tries < LEAF_TRIES; tries++) {
+		if (leaf_place(leaf_of(ix, hash), entry))
+			return 0;
+		err = leaf_grow(ix, hash);
+		if (err)
+			return err;
+	}
+	return -ENOSPC;
+}
+
+void utpool_index_remove(struct index *ix, uint64_t hash, uint64_t *slot)
+{
+	struct leaf *leaf = leaf_of(ix, hash);
+
+	*slot = 0;
+	leaf->nr_items--;
+	/* a leaf that stays large for want of memory is no error */
+	if (leaf->nr_buckets > LEAF_FILL && leaf->nr_items < leaf->nr_buckets * LEAF_SPARSE)
+		leaf_resize(ix, hash);
+}
+
+uint32_t utpool_index_scan(const struct index *ix, struct index_hand *hand,
+			   uint64_t off[BUCKET_SLOTS], bool *leaf_end)
+{
+	struct leaf *leaf = leaf_of(ix, hand->prefix);
+	uint32_t i, n = 0;
+
+	if (hand->bucket < leaf->nr_buckets) {
+		const struct bucket *b = &leaf->bucket[hand->bucket];
+
+		prefetch_records(ix, b);
+		for (i = 0; i < BUCKET_SLOTS; i++)
+			if (b->slot[i])
+				off[n++] = index_off(b->slot[i]);
+	}
+	*leaf_end = ++hand->bucket >= leaf->nr_buckets;
+	if (*leaf_end) {
+		/* wraps to 0 after the last leaf; a sole leaf is its own successor */
+		hand->prefix = leaf->depth ? hand->prefix + (1ull << (64 - leaf->depth)) : 0;
+		hand->bucket = 0;
+	}
+	return n;
+}
+
+void utpool_index_prefetch(const struct index *ix, uint64_t hash)
+{
+	const struct index_dir *dir = dir_of(ix, hash);
+	struct places at = places_of(dir->nr_buckets, index_entry(hash, 0));
+
+	__builtin_prefetch(&dir->leaf->bucket[at.a]);
+	__builtin_prefetch(&dir->leaf->bucket[at.b]);
+}
+
+void utpool_index_prefetch_record(const struct index *ix, uint64_t hash)
+{
+	const struct index_dir *dir = dir_of(ix, hash);
+	uint64_t want = index_entry(hash, 0) >> INDEX_LOC_BITS;
+	struct places at = places_of(dir->nr_buckets, index_entry(hash, 0));
+	const uint64_t *a = dir->leaf->bucket[at.a].slot, *b = dir->leaf->bucket[at.b].slot;
+	const char *r;
+	uint32_t i;
+
+	for (i = 0; i < BUCKET_SLOTS; i++) {
+		if (a[i] >> INDEX_LOC_BITS != want && b[i] >> INDEX_LOC_BITS != want)
+			continue;
+		r = (const char *)log_record(
+			ix->log, index_off(a[i] >> INDEX_LOC_BITS == want ? a[i] : b[i]));
+		__builtin_prefetch(r);
+		__builtin_prefetch(r + 64);
+		return;
+	}
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Values that are too long for one record: a list of chunks, anywhere in the log, so
+ * that a value of half the arena needs no contiguous room. The list is private memory;
+ * each chunk says whose it is, so the cleaner moves chunks one by one.
+ * Called by put, streams, get and the cleaner, on the engine's thread.
+ */
+#include <errno.h>
+
+#include "engine.h"
+
+static uint32_t nr_chunks(const struct log *log, uint64_t total)
+{
+	return (uint32_t)((total + large_chunk_len(log) - 1) / large_chunk_len(log));
+}
+
+static size_t large_size(uint32_t nr)
+{
+	return sizeof(struct large) + nr * sizeof(uint64_t);
+}
+
+/* Payload bytes of chunk @no. */
+static uint32_t chunk_len(const struct log *log, const struct large *l, uint32_t no)
+{
+	uint64_t left = l->total - (uint64_t)no * large_chunk_len(log);
+
+	return left < large_chunk_len(log) ? (uint32_t)left : large_chunk_len(log);
+}
+
+uint64_t utpool_large_cost(const struct log *log, uint64_t total)
+{
+	uint32_t nr = nr_chunks(log, total);
+	uint64_t last = nr ? total - (uint64_t)(nr - 1) * large_chunk_len(log) : 0;
+	uint64_t cost = large_size(nr);
+
+	if (nr)
+		cost += (uint64_t)(nr - 1) * log->record_max +
+			record_size(sizeof(struct chunk_id), (uint32_t)last);
+	return cost;
+}
+
+struct large *utpool_large_alloc(struct pool_engine *e, uint64_t total)
+{
+	uint32_t nr = nr_chunks(&e->log, total), i;
+	struct large *l = utpool_alloc(&e->base, large_size(nr), _Alignof(struct large));
+
+	if (!l)
+		return NULL;
+	l->id = utpool_idmap_add(&e->larges, l);
+	if (l->id == IDMAP_NONE) {
+		utpool_free(&e->base, l, large_size(nr));
+		return NULL;
+	}
+	l->store = NULL;
+	l->record_off = LOG_NONE;
+	l->total = total;
+	l->log_bytes = 0;
+	l->nr_chunks = nr;
+	for (i = 0; i < nr; i++)
+		l->chunk_off[i] = LOG_NONE;
+	return l;
+}
+
+void utpool_large_attach(struct pool_engine *e, struct large *l, struct store *st, uint64_t off)
+{
+	l->store = st;
+	l->record_off = off;
+	utpool_store_add_bytes(e, st, (int64_t)l->log_bytes);
+}
+
+void utpool_large_free(struct pool_engine *e, struct large *l)
+{
+	uint32_t i;
+
+	for (i = 0; i < l->nr_chunks; i++)
+		if (l->chunk_off[i] != LOG_NONE)
+			utpool_log_bury(&e->log, l->chunk_off[i]);
+	if (l->store)
+		utpool_store_add_bytes(e, l->store, -(int64_t)l->log_bytes);
+	utpool_idmap_del(&e->larges, l->id);
+	utpool_free(&e->base, l, large_size(l->nr_chunks));
+}
+
+static int chunk_open(struct pool_engine *e, struct large *l, bool ephemeral, uint32_t no)
+{
+	uint32_t len = chunk_len(&e->log, l, no);
+	uint64_t off = utpool_room_append(e, ephemeral, record_size(sizeof(struct chunk_id), len));
+	struct chunk_id id = {.large = l->id, .no = no};
+	struct record *r;
+
+	if (off == LOG_NONE)
+		return -ENOSPC;
+	r = log_record(&e->log, off);
+	*r = (struct record){
+		.state = RECORD_LIVE,
+		.type = RECORD_CHUNK,
+		.value_len = len,
+		.key_len = sizeof(id),
+	};
+	memcpy(record_key(r), &id, sizeof(id));
+	l->chunk_off[no] = off;
+	l->log_bytes += record_len(r);
+	return 0;
+}
+
+int utpool_large_write(struct pool_engine *e, struct large *l, bool ephemeral, uint64_t pos,
+		       const void *src, uint32_t len)
+{
+	const uint8_t *from = src;
+	uint32_t no, at, part;
+	int err;
+
+	for (; len; len -= part, from += part, pos += part) {
+		no = (uint32_t)(pos / large_chunk_len(&e->log));
+		at = (uint32_t)(pos % large_chunk_len(&e->log));
+		if (l->chunk_off[no] == LOG_NONE) {
+			err = chunk_open(e, l, ephemeral, no);
+			if (err)
+				return err;
+		}
+		part = chunk_len(&e->log, l, no) - at;
+		part = part < len ? part : len;
+		memcpy(record_value(log_record(&e->log, l->chunk_off[no])) + at, from, part);
+	}
+	return 0;
+}
+
+void utpool_large_read(const struct pool_engine *e, const struct large *l, uint64_t off, void *buf,
+		       uint32_t len)
+{
+	uint8_t *to = buf;
+	uint32_t no, at, part;
+
+	for (; len; len -= part, to += part, off += part) {
+		no = (uint32_t)(off / large_chunk_len(&e->log));
+		at = (uint32_t)(off % large_chunk_len(&e->log));
+		part = chunk_len(&e->log, l, no) - at;
+		part = part < len ? part : len;
+		memcpy(to, record_value(log_record(&e->log, l->chunk_off[no])) + at, part);
+	}
+}
+
+uint64_t utpool_large_record(struct pool_engine *e, struct large *l, struct store *st,
+			     const struct utmem_key *key)
+{
+	uint32_t len = record_size(key->len, sizeof(l->id));
+	uint64_t off = utpool_room_append(e, st->ephemeral, len);
+	struct record *r;
+
+	if (off == LOG_NONE)
+		return LOG_NONE;
+	r = log_record(&e->log, off);
+	*r = (struct record){
+		.state = RECORD_LIVE,
+		.type = RECORD_LARGE,
+		.value_len = (uint32_t)l->total,
+		.version = engine_next_version(e),
+		.store = st->id,
+		.key_len = key->len,
+	};
+	memcpy(record_key(r), key->data, key->len);
+	memcpy(record_value(r), &l->id, sizeof(l->id));
+	return off;
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The arena as a log of segments: append, bury, and which segment is how full.
+ * Called by put, large values and the cleaner, on the engine's thread.
+ */
+#include <errno.h>
+
+#include "index.h"
+#include "log.h"
+
+static uint32_t segment_shift(uint64_t arena_len)
+{
+	uint32_t shift = __builtin_ctz(LOG_SEGMENT_MIN);
+
+	while ((1u << shift) < LOG_SEGMENT_MAX &&
+	       ((uint64_t)LOG_SEGMENTS_WANTED << (shift + 1)) <= arena_len)
+		shift++;
+	return shift;
+}
+
+/*
+ * What may live is less than the arena: the reserve, what open segments have not yet
+ * filled, the ends of segments, and 1/32 of dead bytes for the cleaner to gain from.
+ */
+static uint64_t capacity(const struct log *log)
+{
+	uint32_t nr = log->nr_segs - LOG_RESERVE - LOG_HEADS;
+
+	return ((uint64_t)nr << log->seg_shift) / 32 * 31;
+}
+
+int utpool_log_init(struct log *log, struct utmem_engine *e)
+{
+	uint64_t len = e->mem.arena_len;
+	uint32_t i;
+
+	memset(log, 0, sizeof(*log));
+	if (len > INDEX_ARENA_MAX)
+		return -E2BIG;
+	if (len / LOG_SEGMENT_MIN < LOG_SEGMENTS_LEAST)
+		return -EINVAL;
+	log->engine = e;
+	log->base = e->mem.arena;
+	log->seg_shift = segment_shift(len);
+	log->seg_len = 1u << log->seg_shift;
+	log->nr_segs = (uint32_t)(len >> log->seg_shift);
+	log->record_max = log->seg_len / LOG_RECORDS_PER_SEGMENT;
+	log->low_water = LOG_RESERVE + 1 + log->nr_segs / 128;
+	log->capacity_bytes = capacity(log);
+	log->segs = utpool_alloc(e, log->nr_segs * sizeof(*log->segs), _Alignof(struct segment));
+	if (!log->segs)
+		return -ENOMEM;
+
+	list_init(&log->hot);
+	list_init(&log->cold);
+	list_init(&log->aged);
+	for (i = 0; i < LOG_CLASSES; i++)
+		list_init(&log->full[i]);
+	for (i = 0; i < log->nr_segs; i++) {
+		memset(&log->segs[i], 0, sizeof(log->segs[i]));
+		list_init(&log->segs[i].age);
+		list_add_tail(&log->cold, &log->segs[i].link);
+	}
+	log->nr_free = log->nr_segs;
+	return 0;
+}
+
+void utpool_log_exit(struct log *log)
+{
+	utpool_free(log->engine, log->segs, log->nr_segs * sizeof(*log->segs));
+}
+
+static struct list *class_of(struct log *log, const struct segment *seg)
+{
+	return &log->full[(uint64_t)segment_live(seg) * (LOG_CLASSES - 1) >> log->seg_shift];
+}
+
+static void segment_free(struct log *log, struct segment *seg)
+{
+	list_del(&seg->link);
+	list_del(&seg->age);
+	log->filled_bytes -= seg->fill;
+	seg->fill = 0;
+	seg->dead = 0;
+	seg->state = SEGMENT_FREE;
+	list_add_head(&log->hot, &seg->link);
+	log->nr_hot++;
+	log->nr_free++;
+}
+
+void utpool_log_file(struct log *log, struct segment *seg)
+{
+	if (!segment_live(seg)) {
+		segment_free(log, seg);
+		return;
+	}
+	seg->state = SEGMENT_FULL;
+	list_del(&seg->link);
+	list_add_tail(class_of(log, seg), &seg->link);
+}
+
+void utpool_log_close(struct log *log, enum log_head head)
+{
+	struct segment *seg = log->heads[head];
+
+	if (!seg)
+		return;
+	log->heads[head] = NULL;
+	if (seg->ephemeral)
+		list_add_tail(&log->aged, &seg->age);
+	utpool_log_file(log, seg);
+}
+
+static bool may_open(const struct log *log, enum log_head head)
+{
+	bool cleaning = head == LOG_CLEAN || head == LOG_CLEAN_EPHEMERAL;
+
+	return log->nr_free > (cleaning ? 0 : LOG_RESERVE);
+}
+
+/* Present pages first: a fault costs more than a copy. */
+static struct segment *open_segment(struct log *log, enum log_head head)
+{
+	bool hot = !list_empty(&log->hot);
+	struct list *l = list_after(hot ? &log->hot : &log->cold, NULL);
+	struct segment *seg = list_entry(l, struct segment, link);
+
+	list_del(l);
+	log->nr_free--;
+	log->nr_hot -= hot;
+	seg->state = SEGMENT_OPEN;
+	seg->ephemeral = head == LOG_PUT_EPHEMERAL || head == LOG_CLEAN_EPHEMERAL;
+	log->heads[head] = seg;
+	return seg;
+}
+
+uint64_t utpool_log_append(struct log *log, enum log_head head, uint32_t len)
+{
+	struct segment *seg = log->heads[head];
+	uint64_t off;
+
+	if (!seg || seg->fill + len > log->seg_len) {
+		if (!may_open(log, head))
+			return LOG_NONE;
+		utpool_log_close(log, head);
+		seg = open_segment(log, head);
+	}
+	off = log_segment_off(log, seg) + seg->fill;
+	seg->fill += len;
+	log->filled_bytes += len;
+	log->live_bytes += len;
+	return off;
+}
+
+void utpool_log_bury(struct log *log, uint64_t off)
+{
+	struct segment *seg = log_segment(log, off);
+	struct record *r = log_record(log, off);
+	uint32_t len = record_len(r);
+	struct list *before = class_of(log, seg);
+
+	r->state = RECORD_DEAD;
+	seg->dead += len;
+	log->live_bytes -= len;
+	if (seg->state == SEGMENT_FULL && (!segment_live(seg) || class_of(log, seg) != before))
+		utpool_log_file(log, seg);
+}
+
+struct segment *utpool_log_sparsest(struct log *log, uint32_t gain)
+{
+	struct segment *seg;
+	struct list *l;
+	uint32_t i;
+
+	for (i = 0; i < LOG_CLASSES; i++) {
+		l = list_after(&log->full[i], NULL);
+		if (!l)
+			continue;
+		seg = list_entry(l, struct segment, link);
+		return log->seg_len - segment_live(seg) >= gain ? seg : NULL;
+	}
+	return NULL;
+}
+
+void utpool_log_take(struct segment *seg)
+{
+	list_del(&seg->link);
+	list_del(&seg->age);
+	seg->state = SEGMENT_TAKEN;
+}
+
+void utpool_log_pin(struct segment *seg)
+{
+	seg->state = SEGMENT_TAKEN;
+}
+
+bool utpool_log_release(struct log *log)
+{
+	struct segment *seg;
+
+	/* some stay: what is freed now is filled again a moment later */
+	if (log->nr_hot <= 2 * log->low_water)
+		return false;
+	seg = list_entry(log->hot.prev, struct segment, link);
+	list_del(&seg->link);
+	list_add_head(&log->cold, &seg->link);
+	log->nr_hot--;
+	if (log->engine->mem.release)
+		log->engine->mem.release(log->engine->mem.ctx, log_segment_off(log, seg),
+					 log->seg_len);
+	return true;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Values that come in parts. The whole is charged, and its room in the arena promised,
+ * when it begins; its chunks are written as they come; a record that leads to them is
+ * written when all are there.
+ * Called through the vtable, on the engine's thread.
+ */
+#include <errno.h>
+
+#include "engine.h"
+
+static uint64_t cost_of(const struct utmem_stream *s)
+{
+	return utpool_store_cost(engine_of(s->pool), s->key_len, s->total, true);
+}
+
+static void charge(struct utmem_stream *s, int sign)
+{
+	int64_t bytes = sign * (int64_t)store_charge(cost_of(s));
+
+	s->pool->counters.used_bytes += bytes;
+	s->pool->tenant->used_bytes += bytes;
+}
+
+static struct utmem_key key_of(const struct utmem_stream *s)
+{
+	return (struct utmem_key){.data = s->key, .len = s->key_len, .hash = s->hash};
+}
+
+int utpool_parts_begin(struct utmem_pool *p, const struct utmem_key *key, uint64_t total,
+		       struct utmem_stream **out)
+{
+	struct pool_engine *e = engine_of(p);
+	struct utmem_stream *s = NULL;
+	int err;
+
+	*out = NULL;
+	err = utpool_stream_alloc(p, key, total, &s);
+	if (err)
+		return err;
+	/* the old value stays until the commit, so both must fit */
+	err = utpool_room_admit(p, key, cost_of(s), UTMEM_PUT_ALWAYS, true);
+	if (err) {
+		utpool_put_refused(p, key);
+		goto free_stream;
+	}
+	s->large = utpool_large_alloc(e, total);
+	if (!s->large) {
+		err = -ENOMEM;
+		goto free_stream;
+	}
+	charge(s, 1);
+	s->promised = cost_of(s);
+	e->promised_bytes += s->promised;
+	*out = s;
+	return 0;
+
+free_stream:
+	utpool_stream_free(s);
+	return err;
+}
+
+/* What has come is no longer a promise. */
+static void keep_promise(struct pool_engine *e, struct utmem_stream *s, uint64_t bytes)
+{
+	s->promised -= bytes;
+	e->promised_bytes -= bytes;
+}
+
+static void end(struct pool_engine *e, struct utmem_stream *s)
+{
+	keep_promise(e, s, s->promised);
+	utpool_stream_free(s);
+}
+
+int utpool_parts_append(struct utmem_stream *s, const void *part, uint32_t len)
+{
+	struct pool_engine *e = engine_of(s->pool);
+	uint64_t before = s->large->log_bytes;
+	int err = utpool_stream_check_append(s, len);
+
+	if (err)
+		return err;
+	err = utpool_large_write(e, s->large, s->pool->kind.ephemeral, s->filled, part, len);
+	keep_promise(e, s, s->large->log_bytes - before);
+	if (!err)
+		s->filled += len;
+	return err;
+}
+
+static int check_cond(const struct utmem_stream *s, enum utmem_put_if cond)
+{
+	struct utmem_key key = key_of(s);
+	bool there = utpool_index_find(&s->pool->store->index, &key);
+
+	if (there && cond == UTMEM_PUT_IF_ABSENT)
+		return -EEXIST;
+	return !there && cond == UTMEM_PUT_IF_PRESENT ? -ENOENT : 0;
+}
+
+static int link_stream(struct pool_engine *e, struct utmem_stream *s)
+{
+	struct utmem_key key = key_of(s);
+	struct store *st = s->pool->store;
+	uint64_t off = utpool_large_record(e, s->large, st, &key);
+	int err;
+
+	if (off == LOG_NONE)
+		return -ENOSPC;
+	charge(s, -1); /* link charges the same again, to the value */
+	err = utpool_store_link(e, st, &key, off);
+	if (err) {
+		charge(s, 1);
+		utpool_log_bury(&e->log, off);
+	}
+	return err;
+}
+
+int utpool_parts_commit(struct utmem_stream *s, enum utmem_put_if cond)
+{
+	struct pool_engine *e = engine_of(s->pool);
+	struct utmem_pool *p = s->pool;
+	struct utmem_key key = key_of(s);
+	int err = utpool_stream_check_commit(s);
+
+	if (!err)
+		err = check_cond(s, cond);
+	if (err)
+		return err;
+	err = link_stream(e, s);
+	if (err) {
+		utpool_put_refused(p, &key);
+		return err;
+	}
+	p->counters.nr_puts++;
+	end(e, s);
+	return 0;
+}
+
+void utpool_parts_abort(struct utmem_stream *s)
+{
+	struct pool_engine *e = engine_of(s->pool);
+
+	charge(s, -1);
+	utpool_large_free(e, s->large);
+	end(e, s);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What lies in the arena: records, one after the other.
+ *
+ *	VALUE	header | key | value
+ *	LARGE	header | key | id of its struct large (4 bytes)
+ *	CHUNK	header | struct chunk_id | a part of a large value
+ *
+ * Owner: host/pool. A record is written whole before anything refers to it; then
+ * only `state` and `used` change. Nothing in it is a pointer. The engine's thread.
+ */
+#ifndef UTMEM_POOL_RECORD_H
+#define UTMEM_POOL_RECORD_H
+
+#include <string.h>
+
+#include "pool.h"
+
+#define RECORD_ALIGN 4u
+
+enum record_state {
+	RECORD_LIVE = 1,
+	RECORD_DEAD = 2, /* overwritten, deleted, evicted or moved: to be cleaned */
+};
+
+enum record_type {
+	RECORD_VALUE = 1,
+	RECORD_LARGE = 2,
+	RECORD_CHUNK = 3,
+};
+
+struct record {
+	uint32_t state : 2;
+	uint32_t value_len : 30; /* of the whole value; of a CHUNK: of its part */
+	uint32_t version : 24;
+	uint32_t type : 2;
+	uint32_t used : 1; /* read since eviction last came by (ephemeral pools) */
+	uint32_t : 5;
+	uint32_t store : 16; /* id of the struct store it belongs to; not in a CHUNK */
+	uint32_t key_len : 11;
+	uint32_t : 5;
+};
+_Static_assert(sizeof(struct record) == 12, "a record header costs 12 bytes per value");
+_Static_assert(UTMEM_POOL_VALUE_MAX < 1u << 30, "value_len holds every length");
+_Static_assert(UTMEM_POOL_KEY_MAX < 1u << 11, "key_len holds every length");
+
+/* A chunk's key: which large value it belongs to, and where in it. */
+struct chunk_id {
+	uint32_t large;
+	uint32_t no;
+};
+
+static inline uint8_t *record_key(struct record *r)
+{
+	return (uint8_t *)(r + 1);
+}
+
+static inline uint8_t *record_value(struct record *r)
+{
+	return record_key(r) + r->key_len;
+}
+
+static inline uint32_t record_round(uint64_t len)
+{
+	return (uint32_t)((len + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1));
+}
+
+/* Bytes in the arena of a record with that key and payload. */
+static inline uint32_t record_size(uint32_t key_len, uint32_t payload_len)
+{
+	return record_round(sizeof(struct record) + (uint64_t)key_len + payload_len);
+}
+
+static inline uint32_t record_len(const struct record *r)
+{
+	return record_size(r->key_len, r->type == RECORD_LARGE ? sizeof(uint32_t) : r->value_len);
+}
+
+static inline bool record_has_key(struct record *r, const struct utmem_key *key)
+{
+	return r->key_len == key->len && !memcmp(record_key(r), key->data, key->len);
+}
+
+/* The id in a LARGE; keys end anywhere, so it is not aligned. */
+static inline uint32_t record_large_id(struct record *r)
+{
+	uint32_t id;
+
+	memcpy(&id, record_value(r), sizeof(id));
+	return id;
+}
+
+#endif /* UTMEM_POOL_RECORD_H */

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Is there room for a value, in its tenant's quota and in the arena? Where something
+ * may go to make some, a bounded amount goes.
+ * Called by put, streams and large values, on the engine's thread.
+ */
+#include <errno.h>
+
+#include "engine.h"
+
+/*
+ * Buckets (of 8 values) that one put may go over: some, and more for a longer value. A
+ * put that needs more than the most is refused, and finds the rest gone when it is tried again.
+ */
+#define ADMIT_STEPS_LEAST 4096u
+#define ADMIT_STEPS_MOST 65536u
+#define ADMIT_BYTES_PER_STEP 64u
+
+/* Bytes of ephemeral segments that are walked over at a time. */
+#define ADMIT_DROP_BYTES (64u << 10)
+/* After so many segments' bytes, values go even if they were read lately. */
+#define ADMIT_DROP_PATIENCE 4u
+
+/* Cleaning that one append may ask for when no segment is left: each gains 1/64 at least. */
+#define APPEND_TRIES 64u
+#define APPEND_GAIN_PART 64u
+
+/* What a put is to bring. */
+struct demand {
+	struct utmem_pool *pool;
+	const struct utmem_key *key;
+	uint64_t cost;
+	bool keep_old;
+};
+
+/* What goes when the new value comes: the cost of the old one. It may be evicted any time. */
+static uint64_t old_cost(const struct demand *d)
+{
+	struct pool_engine *e = engine_of(d->pool);
+	uint64_t *slot;
+
+	if (d->keep_old)
+		return 0;
+	slot = utpool_index_find(&d->pool->store->index, d->key);
+	return slot ? utpool_store_record_cost(e, log_record(&e->log, index_off(*slot))) : 0;
+}
+
+static uint64_t old_charge(const struct demand *d)
+{
+	uint64_t cost = old_cost(d);
+
+	return cost ? store_charge(cost) : 0;
+}
+
+static uint32_t steps_for(uint64_t cost)
+{
+	uint64_t steps = ADMIT_STEPS_LEAST + cost / ADMIT_BYTES_PER_STEP;
+
+	return steps < ADMIT_STEPS_MOST ? (uint32_t)steps : ADMIT_STEPS_MOST;
+}
+
+static int quota_room(const struct demand *d)
+{
+	struct utmem_tenant *t = d->pool->tenant;
+	uint64_t charge = store_charge(d->cost);
+	uint64_t old = old_charge(d), fixed = t->used_bytes - t->evictable_bytes;
+	uint32_t steps = steps_for(d->cost);
+
+	/* nothing is evicted for a value that would not fit even so */
+	if (!d->pool->kind.ephemeral)
+		fixed -= old;
+	if (fixed + charge > t->quota_bytes)
+		return -ENOSPC;
+	while (t->used_bytes + charge - old_charge(d) > t->quota_bytes)
+		if (!steps-- || !utpool_evict_step(t))
+			return -ENOSPC;
+	return 0;
+}
+
+static int arena_room(const struct demand *d)
+{
+	struct pool_engine *e = engine_of(d->pool);
+	uint64_t capacity = e->log.capacity_bytes, walked = 0;
+	uint64_t patience = (uint64_t)ADMIT_DROP_PATIENCE << e->log.seg_shift;
+	uint64_t fixed = engine_live(e) - e->ephemeral_bytes;
+
+	if (!d->pool->kind.ephemeral)
+		fixed -= old_cost(d);
+	if (fixed + d->cost > capacity)
+		return -ENOSPC;
+	while (engine_live(e) + d->cost - old_cost(d) > capacity) {
+		if (walked > patience + 8 * d->cost ||
+		    !utpool_clean_drop(e, ADMIT_DROP_BYTES, walked > patience / 2))
+			return -ENOSPC;
+		walked += ADMIT_DROP_BYTES;
+	}
+	return 0;
+}
+
+/* The old value must make room before the new one is written: there is not enough for both. */
+static void drop_old(const struct demand *d)
+{
+	struct store *st = d->pool->store;
+	uint64_t *slot = utpool_index_find(&st->index, d->key);
+
+	if (slot)
+		utpool_store_remove(engine_of(d->pool), st, d->key->hash, slot);
+}
+
+int utpool_room_admit(struct utmem_pool *p, const struct utmem_key *key, uint64_t cost,
+		      enum utmem_put_if cond, bool keep_old)
+{
+	struct demand d = {.pool = p, .key = key, .cost = cost, .keep_old = keep_old};
+	struct utmem_tenant *t = p->tenant;
+	struct pool_engine *e = engine_of(p);
+	bool there;
+	int err;
+
+	if (cond != UTMEM_PUT_ALWAYS) {
+		there = utpool_index_find(&p->store->index, key);
+		if (there && cond == UTMEM_PUT_IF_ABSENT)
+			return -EEXIST;
+		if (!there && cond == UTMEM_PUT_IF_PRESENT)
+			return -ENOENT;
+	}
+	if (t->used_bytes + store_charge(cost) > t->quota_bytes) {
+		err = quota_room(&d);
+		if (err)
+			return err;
+	}
+	if (engine_live(e) + cost <= e->log.capacity_bytes)
+		return 0;
+	err = arena_room(&d);
+	if (!err && engine_live(e) + cost > e->log.capacity_bytes)
+		drop_old(&d);
+	return err;
+}
+
+uint64_t utpool_room_append(struct pool_engine *e, bool ephemeral, uint32_t len)
+{
+	enum log_head head = ephemeral ? LOG_PUT_EPHEMERAL : LOG_PUT;
+	struct log *log = &e->log;
+	uint32_t tries;
+	bool worked;
+	uint64_t off;
+
+	if (log->nr_free < log->low_water && !utpool_clean_sweep(e))
+		utpool_clean_pace(e, len);
+	off = utpool_log_append(log, head, len);
+	for (tries = 0; off == LOG_NONE && tries < APPEND_TRIES; tries++) {
+		worked = utpool_clean_sweep(e);
+		worked |= utpool_clean_step(e, log->seg_len, log->seg_len / APPEND_GAIN_PART);
+		if (!worked)
+			break;
+		off = utpool_log_append(log, head, len);
+	}
+	return off;
+}

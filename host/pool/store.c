@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A pool's values: its index, what they take and what they are charged.
+ * Called by put, get, eviction and the cleaner, on the engine's thread.
+ */
+#include <errno.h>
+
+#include "engine.h"
+
+/*
+ * More dying stores than this, and every further one pays: so many leaves are freed and one
+ * segment is swept. Ids are few, and nobody may use them up by flushing.
+ */
+#define DYING_MANY 256u
+#define DYING_LEAVES 64u
+
+int utpool_store_open(struct utmem_pool *p, struct store **out)
+{
+	struct pool_engine *e = engine_of(p);
+	struct store *st = utpool_alloc(&e->base, sizeof(*st), _Alignof(struct store));
+	uint32_t id = IDMAP_NONE;
+
+	if (!st)
+		return -ENOMEM;
+	memset(st, 0, sizeof(*st));
+	if (!utpool_index_init(&st->index, &e->base, &e->log))
+		id = utpool_idmap_add(&e->stores, st);
+	if (id == IDMAP_NONE) {
+		utpool_index_exit(&st->index, 1);
+		utpool_free(&e->base, st, sizeof(*st));
+		return -ENOMEM;
+	}
+	st->id = (uint16_t)id;
+	st->pool = p;
+	st->ephemeral = p->kind.ephemeral;
+	list_init(&st->link);
+	*out = st;
+	return 0;
+}
+
+void utpool_store_add_bytes(struct pool_engine *e, struct store *st, int64_t bytes)
+{
+	st->log_bytes += bytes;
+	if (!st->pool)
+		e->dying_bytes += bytes;
+	else if (st->ephemeral)
+		e->ephemeral_bytes += bytes;
+}
+
+static void add_charge(struct store *st, int64_t bytes)
+{
+	struct utmem_pool *p = st->pool;
+
+	st->charged_bytes += bytes;
+	p->counters.used_bytes += bytes;
+	p->tenant->used_bytes += bytes;
+	if (st->ephemeral)
+		p->tenant->evictable_bytes += bytes;
+}
+
+/* Both its index and its records are gone. */
+static void free_if_dead(struct pool_engine *e, struct store *st)
+{
+	if (st->log_bytes || st->index.dir)
+		return;
+	e->nr_dying--;
+	list_del(&st->link);
+	utpool_idmap_del(&e->stores, st->id);
+	utpool_free(&e->base, st, sizeof(*st));
+}
+
+void utpool_store_close(struct store *st)
+{
+	struct utmem_pool *p = st->pool;
+	struct pool_engine *e = engine_of(p);
+
+	add_charge(st, -(int64_t)st->charged_bytes);
+	e->nr_items -= p->counters.nr_items;
+	p->counters.nr_items = 0;
+	p->counters.key_bytes = 0;
+	p->counters.value_bytes = 0;
+	if (st->ephemeral)
+		e->ephemeral_bytes -= st->log_bytes;
+	e->dying_bytes += st->log_bytes;
+	st->pool = NULL;
+	list_add_tail(&e->dying, &st->link);
+	if (++e->nr_dying > DYING_MANY) {
+		utpool_store_reap(e, DYING_LEAVES);
+		utpool_clean_sweep(e);
+	}
+}
+
+bool utpool_store_reap(struct pool_engine *e, uint32_t nr)
+{
+	struct list *l = list_after(&e->dying, NULL);
+	struct store *st;
+
+	if (!l)
+		return false;
+	st = list_entry(l, struct store, link);
+	if (utpool_index_exit(&st->index, nr)) {
+		/* from here on only its records know of it */
+		list_del(&st->link);
+		free_if_dead(e, st);
+	}
+	return true;
+}
+
+void utpool_store_exit(struct pool_engine *e)
+{
+	struct store *st;
+	uint32_t id;
+
+	for (id = 0; id < e->stores.nr_slots; id++) {
+		st = idmap_get(&e->stores, id);
+		if (!st)
+			continue;
+		utpool_index_exit(&st->index, UINT32_MAX);
+		st->log_bytes = 0;
+		free_if_dead(e, st);
+	}
+}
+
+/* ---- values ---- */
+
+uint64_t utpool_store_cost(const struct pool_engine *e, uint32_t key_len, uint64_t len,
+			   bool chunked)
+{
+	if (!chunked)
+		return record_size(key_len, (uint32_t)len);
+	return record_size(key_len, sizeof(uint32_t)) + utpool_large_cost(&e->log, len);
+}
+
+uint64_t utpool_store_record_cost(const struct pool_engine *e, struct record *r)
+{
+	return utpool_store_cost(e, r->key_len, r->value_len, r->type == RECORD_LARGE);
+}
+
+static void count(struct pool_engine *e, struct store *st, struct record *r, int sign)
+{
+	struct utmem_pool_counters *c = &st->pool->counters;
+
+	e->nr_items += sign;
+	c->nr_items += sign;
+	c->key_bytes += sign * (int64_t)r->key_len;
+	c->value_bytes += sign * (int64_t)r->value_len;
+	add_charge(st, sign * (int64_t)store_charge(utpool_store_record_cost(e, r)));
+}
+
+/* The record and, when it has some, its chunks are dead. */
+static void bury(struct pool_engine *e, struct store *st, struct record *r, uint64_t off)
+{
+	if (r->type == RECORD_LARGE)
+		utpool_large_free(e, idmap_get(&e->larges, record_large_id(r)));
+	utpool_store_add_bytes(e, st, -(int64_t)record_len(r));
+	utpool_log_bury(&e->log, off);
+}
+
+static void forget(struct pool_engine *e, struct store *st, uint64_t off)
+{
+	struct record *r = log_record(&e->log, off);
+
+	count(e, st, r, -1);
+	bury(e, st, r, off);
+}
+
+int utpool_store_link(struct pool_engine *e, struct store *st, const struct utmem_key *key,
+		      uint64_t off)
+{
+	uint64_t *slot = utpool_index_find(&st->index, key);
+	struct record *r = log_record(&e->log, off);
+	int err;
+
+	if (slot) {
+		forget(e, st, index_off(*slot));
+		*slot = index_entry(key->hash, off);
+	} else {
+		err = utpool_index_insert(&st->index, key->hash, off);
+		if (err)
+			return err;
+	}
+	utpool_store_add_bytes(e, st, record_len(r));
+	if (r->type == RECORD_LARGE)
+		utpool_large_attach(e, idmap_get(&e->larges, record_large_id(r)), st, off);
+	count(e, st, r, 1);
+	return 0;
+}
+
+void utpool_store_remove(struct pool_engine *e, struct store *st, uint64_t hash, uint64_t *slot)
+{
+	forget(e, st, index_off(*slot));
+	utpool_index_remove(&st->index, hash, slot);
+}
+
+void utpool_store_evict(struct pool_engine *e, struct record *r, uint64_t off)
+{
+	struct store *st = idmap_get(&e->stores, r->store);
+	uint64_t hash = utpool_hash(&e->base, record_key(r), r->key_len);
+
+	st->pool->counters.nr_evicted++;
+	e->nr_evicted++;
+	utpool_store_remove(e, st, hash, utpool_index_find_at(&st->index, hash, off));
+}
+
+void utpool_store_bury(struct pool_engine *e, struct store *st, uint64_t off)
+{
+	bury(e, st, log_record(&e->log, off), off);
+	free_if_dead(e, st);
+}

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Tenants and pools as objects, for every engine: names, owners, grants, references.
+ * Called through the engines' vtables, on the engine's thread.
+ */
+#include <errno.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "stream.h"
+#include "tenant.h"
+
+/* The operator's word that a tenant may attach to a shared pool; as long as the pool lives. */
+struct grant {
+	struct list link;
+	struct utmem_tenant *to;
+	bool readonly;
+};
+
+static void *zalloc(struct utmem_engine *e, size_t len)
+{
+	void *p = utpool_alloc(e, len, _Alignof(max_align_t));
+
+	if (p)
+		memset(p, 0, len);
+	return p;
+}
+
+/* ---- pools ---- */
+
+static struct grant *grant_find(struct utmem_pool *p, const struct utmem_tenant *to)
+{
+	struct list *l = NULL;
+
+	while ((l = list_after(&p->grants, l)))
+		if (list_entry(l, struct grant, link)->to == to)
+			return list_entry(l, struct grant, link);
+	return NULL;
+}
+
+static void grant_free(struct utmem_engine *e, struct grant *g)
+{
+	list_del(&g->link);
+	utpool_free(e, g, sizeof(*g));
+}
+
+static void pool_free(struct utmem_pool *p)
+{
+	struct utmem_tenant *t = p->tenant;
+	struct list *l;
+
+	while ((l = list_after(&p->grants, NULL)))
+		grant_free(t->engine, list_entry(l, struct grant, link));
+	list_del(&p->link);
+	t->nr_objects--;
+	utpool_free(t->engine, p, sizeof(*p));
+}
+
+static int pool_alloc(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
+		      struct utmem_pool **out)
+{
+	struct utmem_engine *e = t->engine;
+	struct utmem_pool *p;
+	int err;
+
+	if (t->nr_objects == UTPOOL_POOLS_PER_TENANT)
+		return -E2BIG;
+	p = zalloc(e, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->ops = e->ops;
+	p->tenant = t;
+	p->kind = spec->kind;
+	strcpy(p->name, spec->name);
+	list_init(&p->grants);
+	err = e->hooks->pool_init(p);
+	if (err) {
+		utpool_free(e, p, sizeof(*p));
+		return err;
+	}
+	list_add_tail(&t->pools, &p->link);
+	t->nr_pools++;
+	t->nr_objects++;
+	*out = p;
+	return 0;
+}
+
+static struct utmem_pool *pool_find(struct utmem_tenant *t, const char *name)
+{
+	struct utmem_pool *p = NULL;
+
+	while ((p = utpool_pool_next(t, p)))
+		if (!strcmp(p->name, name))
+			return p;
+	return NULL;
+}
+
+/* May a user of the owning tenant attach to @p? Pools belong to the user who made them. */
+static int check_own(const struct utmem_pool *p, const struct utmem_pool_spec *spec)
+{
+	if (p->kind.guest_shared || spec->any_owner || p->kind.owner == spec->kind.owner)
+		return 0;
+	return -EACCES;
+}
+
+static int check_spec(const struct utmem_pool *p, const struct utmem_pool_spec *spec)
+{
+	if (spec->create && spec->excl)
+		return -EEXIST;
+	if (p->kind.ephemeral != spec->kind.ephemeral || p->kind.shared != spec->kind.shared)
+		return -EINVAL;
+	return 0;
+}
+
+static int open_own(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
+		    struct utmem_pool **out)
+{
+	struct utmem_pool *p = pool_find(t, spec->name);
+	int err;
+
+	if (!p)
+		return spec->create ? pool_alloc(t, spec, out) : -ENOENT;
+	err = check_own(p, spec);
+	if (!err)
+		err = check_spec(p, spec);
+	if (!err)
+		*out = p;
+	return err;
+}
+
+/* Another's pool: whoever was not granted it does not learn whether it exists. */
+static int open_foreign(struct utmem_tenant *who, struct utmem_tenant *owner,
+			const struct utmem_pool_spec *spec, struct utmem_pool **out, bool *readonly)
+{
+	struct utmem_pool *p = pool_find(owner, spec->name);
+	struct grant *g = p ? grant_find(p, who) : NULL;
+	int err;
+
+	if (!g)
+		return -EACCES;
+	err = check_spec(p, spec);
+	if (err)
+		return err;
+	if (g->readonly && readonly)
+		*readonly = true;
+	*out = p;
+	return 0;
+}
+
+int utpool_pool_open(struct utmem_tenant *who, struct utmem_tenant *owner,
+		     const struct utmem_pool_spec *spec, struct utmem_pool **out, bool *readonly)
+{
+	struct utmem_pool *p = NULL;
+	int err;
+
+	*out = NULL;
+	if (!utmem_name_valid(spec->name))
+		return -EINVAL;
+	if (who == owner)
+		err = open_own(owner, spec, &p);
+	else
+		err = open_foreign(who, owner, spec, &p, readonly);
+	if (err)
+		return err;
+	utpool_pool_ref(p);
+	*out = p;
+	return 0;
+}
+
+void utpool_pool_ref(struct utmem_pool *p)
+{
+	p->nr_refs++;
+	p->tenant->nr_refs++;
+}
+
+void utpool_pool_unref(struct utmem_pool *p)
+{
+	p->nr_refs--;
+	p->tenant->nr_refs--;
+	if (p->destroyed && !p->nr_refs)
+		pool_free(p);
+}
+
+int utpool_pool_destroy(struct utmem_pool *p)
+{
+	struct utmem_tenant *t = p->tenant;
+
+	if (p->destroyed)
+		return -ESTALE;
+	if (t->hand == p)
+		t->hand = NULL;
+	list_del(&p->link);
+	list_add_tail(&t->destroyed, &p->link);
+	t->nr_pools--;
+	p->destroyed = true;
+	t->engine->hooks->pool_drop(p);
+	if (!p->nr_refs)
+		pool_free(p);
+	return 0;
+}
+
+int utpool_pool_grant(struct utmem_pool *p, struct utmem_tenant *to, bool readonly)
+{
+	struct utmem_engine *e = p->tenant->engine;
+	struct grant *g;
+
+	if (p->destroyed)
+		return -ESTALE;
+	if (!p->kind.shared || to == p->tenant)
+		return -EINVAL;
+	g = grant_find(p, to);
+	if (!g) {
+		g = zalloc(e, sizeof(*g));
+		if (!g)
+			return -ENOMEM;
+		g->to = to;
+		list_add_tail(&p->grants, &g->link);
+	}
+	g->readonly = readonly;
+	return 0;
+}
+
+const char *utpool_pool_name(const struct utmem_pool *p)
+{
+	return p->name;
+}
+
+struct utmem_tenant *utpool_pool_tenant(const struct utmem_pool *p)
+{
+	return p->tenant;
+}
+
+struct utmem_pool_kind utpool_pool_kind(const struct utmem_pool *p)
+{
+	return p->kind;
+}
+
+void utpool_pool_stat(const struct utmem_pool *p, struct utmem_pool_counters *out)
+{
+	*out = p->counters;
+}
+
+struct utmem_pool *utpool_pool_next(struct utmem_tenant *t, struct utmem_pool *after)
+{
+	struct list *l = list_after(&t->pools, after ? &after->link : NULL);
+
+	return l ? list_entry(l, struct utmem_pool, link) : NULL;
+}
+
+/* ---- tenants ---- */
+
+static struct utmem_tenant *tenant_find(struct utmem_engine *e, const char *name)
+{
+	struct utmem_tenant *t = NULL;
+
+	while ((t = utpool_tenant_next(e, t)))
+		if (!strcmp(t->name, name))
+			return t;
+	return NULL;
+}
+
+int utpool_tenant_add(struct utmem_engine *e, const char *name, uint64_t quota,
+		      struct utmem_tenant **out)
+{
+	struct utmem_tenant *t;
+
+	*out = NULL;
+	if (!utmem_name_valid(name))
+		return -EINVAL;
+	if (tenant_find(e, name))
+		return -EEXIST;
+	t = zalloc(e, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->ops = e->ops;
+	t->engine = e;
+	t->quota_bytes = quota;
+	strcpy(t->name, name);
+	list_init(&t->pools);
+	list_init(&t->destroyed);
+	list_add_tail(&e->tenants, &t->link);
+	*out = t;
+	return 0;
+}
+
+/* What others have granted to @t. */
+static void drop_grants_to(struct utmem_tenant *t)
+{
+	struct utmem_engine *e = t->engine;
+	struct utmem_tenant *owner = NULL;
+	struct utmem_pool *p;
+	struct grant *g;
+
+	while ((owner = utpool_tenant_next(e, owner))) {
+		for (p = NULL; (p = utpool_pool_next(owner, p));) {
+			g = grant_find(p, t);
+			if (g)
+				grant_free(e, g);
+		}
+	}
+}
+
+static void tenant_free(struct utmem_tenant *t)
+{
+	struct utmem_engine *e = t->engine;
+	struct utmem_pool *p;
+	struct list *l;
+
+	while ((p = utpool_pool_next(t, NULL)))
+		utpool_pool_destroy(p);
+	while ((l = list_after(&t->destroyed, NULL)))
+		pool_free(list_entry(l, struct utmem_pool, link));
+	list_del(&t->link);
+	utpool_free(e, t, sizeof(*t));
+}
+
+int utpool_tenant_remove(struct utmem_tenant *t)
+{
+	if (t->nr_refs)
+		return -EBUSY;
+	drop_grants_to(t);
+	tenant_free(t);
+	return 0;
+}
+
+int utpool_tenant_quota(struct utmem_tenant *t, uint64_t quota)
+{
+	t->quota_bytes = quota;
+	t->engine->hooks->quota_fit(t);
+	return 0;
+}
+
+void utpool_tenant_stat(struct utmem_tenant *t, struct utmem_tenant_stat *out)
+{
+	out->name = t->name;
+	out->quota_bytes = t->quota_bytes;
+	out->used_bytes = t->used_bytes;
+	out->nr_pools = t->nr_pools;
+}
+
+struct utmem_tenant *utpool_tenant_next(struct utmem_engine *e, struct utmem_tenant *after)
+{
+	struct list *l = list_after(&e->tenants, after ? &after->link : NULL);
+
+	return l ? list_entry(l, struct utmem_tenant, link) : NULL;
+}
+
+/* ---- the engine ---- */
+
+void utpool_tenants_init(struct utmem_engine *e, const struct utmem_engine_ops *ops,
+			 const struct tenant_hooks *hooks, const struct utmem_memory *mem)
+{
+	e->ops = ops;
+	e->hooks = hooks;
+	e->mem = *mem;
+	e->private_bytes = 0;
+	list_init(&e->tenants);
+	list_init(&e->streams);
+}
+
+void utpool_tenants_exit(struct utmem_engine *e)
+{
+	struct utmem_tenant *t;
+	struct list *l;
+
+	while ((l = list_after(&e->streams, NULL)))
+		utpool_stream_free(list_entry(l, struct utmem_stream, link));
+	while ((t = utpool_tenant_next(e, NULL)))
+		tenant_free(t);
+}
+
+uint64_t utpool_hash(const struct utmem_engine *e, const void *key, uint32_t len)
+{
+	return XXH3_64bits_withSeed(key, len, e->mem.seed);
+}
+
+int utpool_key_check(const struct utmem_key *key)
+{
+	if (!key->len)
+		return -EINVAL;
+	return key->len > UTMEM_POOL_KEY_MAX ? -E2BIG : 0;
+}

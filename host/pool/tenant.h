@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tenants and pools as objects: names, owners, grants, references, charges.
+ *
+ * Owner: host/pool. Both engines hold their tenants and pools with it; what a pool
+ * contains is the engine's affair and is reached through the hooks.
+ * The engine's thread.
+ */
+#ifndef UTMEM_POOL_TENANT_H
+#define UTMEM_POOL_TENANT_H
+
+#include "list.h"
+#include "pool.h"
+
+/* Pools of one tenant, destroyed ones that are still attached included: objects cost
+ * memory that no quota counts. One more is -E2BIG. */
+#define UTPOOL_POOLS_PER_TENANT 1024u
+
+struct store;
+
+/* What an engine adds to the life of a pool. */
+struct tenant_hooks {
+	/* Required. Give a new pool its (empty) content. 0 or -errno. */
+	int (*pool_init)(struct utmem_pool *p);
+	/* Required. The pool's values and their charge are gone; called once for each pool. */
+	void (*pool_drop)(struct utmem_pool *p);
+	/* Required. The quota has changed: drop what may be dropped until it fits. */
+	void (*quota_fit)(struct utmem_tenant *t);
+};
+
+struct utmem_engine {
+	const struct utmem_engine_ops *ops;
+	const struct tenant_hooks *hooks;
+	struct utmem_memory mem;
+	uint64_t private_bytes; /* taken with alloc and not yet freed */
+	struct list tenants;
+	struct list streams; /* in progress, of all pools */
+};
+
+struct utmem_tenant {
+	const struct utmem_engine_ops *ops;
+	struct utmem_engine *engine;
+	struct list link;	 /* engine->tenants */
+	struct list pools;	 /* those that can be found by name */
+	struct list destroyed;	 /* those that are only waited for by who is still attached */
+	struct utmem_pool *hand; /* where eviction goes on; NULL: at the first */
+	uint64_t quota_bytes;
+	uint64_t used_bytes;	  /* over all pools, streams in progress included */
+	uint64_t evictable_bytes; /* the part of it that is values of ephemeral pools */
+	uint32_t nr_pools;	  /* on the list */
+	uint32_t nr_objects;	  /* nr_pools + destroyed ones that are still referenced */
+	uint32_t nr_refs;	  /* attachments and streams, over all its pools */
+	char name[UTMEM_POOL_NAME_LEN];
+};
+
+struct utmem_pool {
+	const struct utmem_engine_ops *ops;
+	struct utmem_tenant *tenant;
+	struct list link;   /* tenant->pools, or tenant->destroyed */
+	struct list grants; /* struct grant */
+	struct store
+		*store; /* what the pool contains; NULL in the null engine and once destroyed */
+	struct utmem_pool_counters counters;
+	struct utmem_pool_kind kind;
+	uint32_t nr_refs; /* attachments and streams */
+	bool destroyed;
+	char name[UTMEM_POOL_NAME_LEN];
+};
+
+static inline void *utpool_alloc(struct utmem_engine *e, size_t len, size_t align)
+{
+	void *p = e->mem.alloc(e->mem.ctx, len, align);
+
+	if (p)
+		e->private_bytes += len;
+	return p;
+}
+
+static inline void utpool_free(struct utmem_engine *e, void *p, size_t len)
+{
+	e->private_bytes -= len;
+	e->mem.free(e->mem.ctx, p, len);
+}
+
+/* A reference keeps the pool object alive: an attachment, a stream. */
+void utpool_pool_ref(struct utmem_pool *p);
+void utpool_pool_unref(struct utmem_pool *p);
+
+/* Begin and end of an engine's bookkeeping; exit drops streams, tenants and pools, attached or not. */
+void utpool_tenants_init(struct utmem_engine *e, const struct utmem_engine_ops *ops,
+			 const struct tenant_hooks *hooks, const struct utmem_memory *mem);
+void utpool_tenants_exit(struct utmem_engine *e);
+
+/* The same for every engine: these stand in the vtables as they are. */
+int utpool_tenant_add(struct utmem_engine *e, const char *name, uint64_t quota,
+		      struct utmem_tenant **out);
+int utpool_tenant_remove(struct utmem_tenant *t);
+int utpool_tenant_quota(struct utmem_tenant *t, uint64_t quota);
+void utpool_tenant_stat(struct utmem_tenant *t, struct utmem_tenant_stat *out);
+struct utmem_tenant *utpool_tenant_next(struct utmem_engine *e, struct utmem_tenant *after);
+int utpool_pool_open(struct utmem_tenant *who, struct utmem_tenant *owner,
+		     const struct utmem_pool_spec *spec, struct utmem_pool **out, bool *readonly);
+int utpool_pool_destroy(struct utmem_pool *p);
+int utpool_pool_grant(struct utmem_pool *p, struct utmem_tenant *to, bool readonly);
+const char *utpool_pool_name(const struct utmem_pool *p);
+struct utmem_tenant *utpool_pool_tenant(const struct utmem_pool *p);
+struct utmem_pool_kind utpool_pool_kind(const struct utmem_pool *p);
+void utpool_pool_stat(const struct utmem_pool *p, struct utmem_pool_counters *out);
+struct utmem_pool *utpool_pool_next(struct utmem_tenant *t, struct utmem_pool *after);
+uint64_t utpool_hash(const struct utmem_engine *e, const void *key, uint32_t len);
+
+/* 0, -EINVAL (empty), -E2BIG: what every call with a key asks first. */
+int utpool_key_check(const struct utmem_key *key);
+
+#endif /* UTMEM_POOL_TENANT_H */
