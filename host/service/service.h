@@ -10,7 +10,9 @@
  *	validate.c   an SQE copy -> a request that can be trusted, or a -errno
  *	dispatch.c   a trusted request -> a pool operation -> a result
  *	drain.c	     one queue: peek, copy, validate, prefetch, dispatch, complete
- *	window.c     header, control page, hello, room for queues
+ *	queue.c	     one queue's life, its pools and multi-part PUTs
+ *	room.c	     which pages of a window are taken, and which must be zeroed
+ *	window.c     header, control page, hello, the queues' turn
  *	admin.c	     CREATE_QUEUE .. POOL_STAT, from queue 0 or from a socket
  *	service.c    all windows of one thread: turn, arm, disarm
  */
@@ -94,9 +96,10 @@ struct utmem_window_stat {
 void utmem_window_stat(const struct utmem_window *w, struct utmem_window_stat *out);
 
 /*
- * Serve every queue of every window once, at most a bounded batch from each, so
- * that no tenant waits for another's whole ring. Then a bounded amount of the
- * engine's background work.
+ * Serve every queue of every window once, at most a bounded batch from each and
+ * bounded bytes of each window (the rest is first next time), so that no tenant
+ * waits for another's whole ring. Then a bounded amount of the engine's background
+ * work.
  * Return: requests served, plus 1 when background work is left.
  */
 uint32_t utmem_service_turn(struct utmem_service *s);

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One queue's turn: peek, copy, validate, prefetch, dispatch, complete. No malloc,
+ * no lock, no syscall here. Called by window.c and admin.c, on the draining thread.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "host/service/queue.h"
+#include "host/service/request.h"
+#include "host/service/window.h"
+
+int utsvc_queue_peek(struct queue *q, uint32_t *n)
+{
+	uint32_t room;
+
+	if (utmem_sq_peek(&q->sq, n))
+		return -EPROTO;
+	if (!*n)
+		return 0;
+	if (utmem_cq_room(&q->cq, &room))
+		return -EPROTO;
+	if (*n > room)
+		*n = room;
+	return 0;
+}
+
+/* The words are read again for the log alone; they may have changed since they lied. */
+void utsvc_queue_break(struct queue *q)
+{
+	const struct utmem_ring_page *page = q->sq.page;
+	const struct utmem_ring_end *sq = &q->sq.end, *cq = &q->cq.end;
+
+	if (sq->broken)
+		utsvc_window_log(
+			q->window, "queue %u: tail %u beyond head %u + %u or behind %u, ending it",
+			q->id, utmem_load_relaxed(&page->sq_tail), sq->own, sq->entries, sq->peer);
+	else
+		utsvc_window_log(q->window, "queue %u: cq_head %u outside %u .. %u, ending it",
+				 q->id, utmem_load_relaxed(&page->cq_head), cq->peer,
+				 q->cq.published);
+	q->window->counters.nr_broken++;
+	utsvc_queue_end(q, UTMEM_QUEUE_BROKEN, -EPROTO);
+	utsvc_queue_wake(q);
+}
+
+/*
+ * Copy and validate up to @n requests, hash their keys, ask for the index's cache
+ * lines. Return: how many, fewer than @n when their bytes are enough for one turn.
+ */
+static uint32_t collect(const struct queue *q, struct utmem_service *s, uint32_t n)
+{
+	const struct utmem_engine_ops *ops = s->ops;
+	struct batch *b = &s->batch;
+	uint64_t bytes = 0;
+	uint32_t i;
+
+	for (i = 0; i < n && bytes < QUEUE_TURN_BYTES; i++) {
+		struct request *r = &b->requests[i];
+
+		utmem_sq_copy(&q->sq, i, &r->sqe);
+		r->error = utsvc_request_validate(r, q, b->long_key[i]);
+		if (r->error)
+			continue;
+		bytes += r->sqe.len;
+		if (!request_has_key(r))
+			continue;
+		r->key.hash = ops->hash(s->engine, r->key.data, r->key.len);
+		if (ops->prefetch_index)
+			ops->prefetch_index(r->pool, r->key.hash);
+	}
+	b->bytes = bytes;
+	return i;
+}
+
+/* By now the index's lines are here, or on their way: ask for the records. */
+static void prefetch_records(const struct utmem_service *s, uint32_t n)
+{
+	uint32_t i;
+
+	if (!s->ops->prefetch_record || n < 2)
+		return;
+	for (i = 0; i < n; i++) {
+		const struct request *r = &s->batch.requests[i];
+
+		if (!r->error && request_has_key(r))
+			s->ops->prefetch_record(r->pool, r->key.hash);
+	}
+}
+
+static void execute(struct queue *q, const struct batch *b, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct request *r = &b->requests[i];
+		struct answer a = {.res = r->error};
+
+		if (!r->error)
+			a = utsvc_request_dispatch(r, q);
+		else
+			q->window->counters.nr_malformed++;
+		utmem_cq_fill(&q->cq, r->sqe.user_data, a.res, a.flags);
+	}
+}
+
+void utsvc_queue_complete(struct queue *q, uint32_t n)
+{
+	struct utmem_window *w = q->window;
+	bool wake = utmem_cq_publish(&q->cq);
+
+	utmem_sq_release(&q->sq, n);
+	w->counters.nr_requests += n;
+	w->counters.nr_batches++;
+	if (wake)
+		utsvc_queue_wake(q);
+}
+
+uint32_t utsvc_queue_drain(struct queue *q)
+{
+	struct utmem_service *s = q->window->service;
+	uint32_t n;
+
+	if (utsvc_queue_peek(q, &n)) {
+		utsvc_queue_break(q);
+		return 0;
+	}
+	if (!n)
+		return 0;
+	n = collect(q, s, n < REQUEST_BATCH ? n : REQUEST_BATCH);
+	prefetch_records(s, n);
+	execute(q, &s->batch, n);
+	utsvc_queue_complete(q, n);
+	return n;
+}
+
+void utsvc_queue_drain_last(struct queue *q, uint64_t *budget)
+{
+	const struct batch *b = &q->window->service->batch;
+	uint32_t left, n;
+
+	if (q->error || utsvc_queue_peek(q, &left))
+		return;
+	while (left && *budget) {
+		n = utsvc_queue_drain(q);
+		if (!n)
+			return;
+		*budget -= b->bytes < *budget ? b->bytes : *budget;
+		left -= n < left ? n : left;
+	}
+}

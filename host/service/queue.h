@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One queue as the host keeps it: its ends of both rings, and everything that a
+ * request may name. Owner: queue.c (life and death), drain.c (what is in the
+ * ring). Draining thread.
+ */
+#ifndef UTMEM_SERVICE_QUEUE_H
+#define UTMEM_SERVICE_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/ring/utmem_ring.h"
+#include "host/pool/pool.h"
+
+struct utmem_window;
+
+/* Bytes of the data area that a queue's requests may name in one turn; the first always may. */
+#define QUEUE_TURN_BYTES (4ull << 20)
+/* The same for the last drain before a queue is destroyed: what lies beyond is dropped unserved. */
+#define QUEUE_LAST_BYTES (16ull << 20)
+
+struct handle {
+	struct utmem_pool *pool; /* NULL: free */
+	bool readonly;
+};
+
+/* A multi-part PUT: open from a BEGIN to a COMMIT that succeeds, an ABORT, or the end of its handle. */
+struct stream {
+	struct utmem_stream *stream; /* NULL: free */
+	uint64_t total, done;	     /* bytes */
+	uint16_t handle;
+};
+
+struct queue {
+	struct utmem_sq_reader sq;
+	struct utmem_cq_writer cq;
+	struct utmem_window *window;
+	uint8_t *data;
+	uint32_t data_len;
+	uint32_t id;
+	uint32_t irq_vector;
+	uint32_t live_slot; /* in window->live; the admin queue is not there */
+	int error;	    /* 0 while LIVE, else the -errno that ended it */
+	struct utmem_geometry geo;
+	struct handle handles[UTMEM_POOLS_PER_QUEUE];
+	struct stream streams[UTMEM_STREAMS_PER_QUEUE];
+};
+
+/* ---- queue.c ---- */
+
+/* A LIVE, empty queue at @geo, whose room is the caller's; known to the window as @id. -ENOMEM. */
+int utsvc_queue_open(struct utmem_window *w, uint32_t id, const struct utmem_geometry *geo,
+		     uint32_t irq_vector, struct queue **out);
+/* Ends it if it is live, then forgets it. The room stays the caller's. */
+void utsvc_queue_close(struct queue *q);
+/* Empty and LIVE again, all four indices 0. Only for the admin queue, which has no pools. */
+void utsvc_queue_restart(struct queue *q);
+/* Nothing is served any more: streams aborted, pools closed, @state and @error told. Twice is once. */
+void utsvc_queue_end(struct queue *q, uint32_t state, int error);
+void utsvc_queue_wake(struct queue *q);
+
+/* -EACCES when @handle is not attached. */
+int utsvc_queue_handle(struct queue *q, uint16_t handle, struct handle **out);
+/* Aborts the handle's streams, closes its pool. */
+void utsvc_queue_handle_close(struct queue *q, uint16_t handle);
+void utsvc_stream_close(struct stream *st);
+
+/* ---- drain.c ---- */
+
+/* How many requests can be served: waiting, and with room for their completions. -EPROTO: an index lies. */
+int utsvc_queue_peek(struct queue *q, uint32_t *n);
+/* After utsvc_queue_peek() said -EPROTO: end it, wake whom it may concern, say why. */
+void utsvc_queue_break(struct queue *q);
+/*
+ * @n requests have their completions filled: tell the guest, then let go of the
+ * requests, then wake who waits. In this order: whoever finds a request still in
+ * the ring after a restart knows that nobody was told its outcome.
+ */
+void utsvc_queue_complete(struct queue *q, uint32_t n);
+/* Serve one batch. Return: requests served. */
+uint32_t utsvc_queue_drain(struct queue *q);
+/* Serve what is in the ring now, at most about *budget bytes of it, which are then taken off. */
+void utsvc_queue_drain_last(struct queue *q, uint64_t *budget);
+
+#endif /* UTMEM_SERVICE_QUEUE_H */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One request on its way: copied, validated, then trusted. Owner: validate.c
+ * fills it, dispatch.c acts on it, drain.c carries it. Draining thread.
+ */
+#ifndef UTMEM_SERVICE_REQUEST_H
+#define UTMEM_SERVICE_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "guest/ring/utmem_abi.h"
+#include "guest/ring/utmem_barrier.h"
+#include "host/pool/pool.h"
+
+struct queue;
+
+/* Requests of one queue per turn: enough to hide cache misses, few enough that both sides overlap. */
+#define REQUEST_BATCH 32u
+
+/* After utsvc_request_validate() said 0, every field is within its limits and points where it says. */
+struct request {
+	struct utmem_sqe sqe;	 /* our copy, the only one that is ever looked at */
+	struct utmem_key key;	 /* in sqe.key, or in the batch's long_key; hash is drain.c's */
+	struct utmem_pool *pool; /* NULL for requests that name none */
+	uint8_t *data; /* sqe.len bytes in the window, whose content may change any time */
+	int error;     /* what utsvc_request_validate() said */
+};
+
+struct batch {
+	struct request requests[REQUEST_BATCH];
+	uint8_t long_key[REQUEST_BATCH][UTMEM_KEY_MAX];
+	uint64_t bytes; /* of the data area that the requests name */
+};
+
+struct answer {
+	int32_t res;
+	uint32_t flags;
+};
+
+/* The one helper for "offset + length is inside": no sum, so nothing wraps. */
+static inline bool range_inside(uint64_t off, uint64_t len, uint64_t limit)
+{
+	return off <= limit && len <= limit - off;
+}
+
+/* Copy from the window so that the compiler cannot go back there for a second look. */
+static inline void copy_once(void *dst, const void *src, size_t len)
+{
+	memcpy(dst, src, len);
+	utmem_compiler_barrier();
+}
+
+/*
+ * Make the rest of *r from r->sqe. @long_key: UTMEM_KEY_MAX bytes of private
+ * memory that live as long as *r. Return: 0, or the -errno to answer.
+ */
+int utsvc_request_validate(struct request *r, const struct queue *q, uint8_t *long_key);
+
+/* Does it name a key (and so has a hash)? Only after utsvc_request_validate() said 0. */
+static inline bool request_has_key(const struct request *r)
+{
+	return r->sqe.key_len != 0;
+}
+
+/* Let a validated request take effect. */
+struct answer utsvc_request_dispatch(const struct request *r, struct queue *q);
+
+#endif /* UTMEM_SERVICE_REQUEST_H */

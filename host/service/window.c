@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A window: its header, its control page, its guest's generations, its queues'
+ * turn. Called by service.c and by the service's owner, on the draining thread.
+ */
+#include "host/service/window.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OFFERED \
+	(UTMEM_FEAT_DOORBELL_MMIO | UTMEM_FEAT_DOORBELL_HYPERCALL | UTMEM_FEAT_DOORBELL_EVENTFD)
+
+/* A guest that breaks the contract in a loop must not fill the host's log. */
+static bool log_has_room(struct utmem_window *w)
+{
+	char line[64];
+
+	if (w->nr_lines >= WINDOW_LOG_BURST) {
+		w->nr_lines_left_out++;
+		return false;
+	}
+	w->nr_lines++;
+	if (w->nr_lines_left_out) {
+		snprintf(line, sizeof(line), "%u lines left out here", w->nr_lines_left_out);
+		w->nr_lines_left_out = 0;
+		w->cfg.cb.log(w->cfg.cb.ctx, line);
+	}
+	return true;
+}
+
+void utsvc_window_log(struct utmem_window *w, const char *fmt, ...)
+{
+	char line[160];
+	va_list args;
+
+	if (!w->cfg.cb.log || !log_has_room(w))
+		return;
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	w->cfg.cb.log(w->cfg.cb.ctx, line);
+}
+
+static int config_init(struct utmem_window_config *cfg, const struct utmem_window_config *from)
+{
+	uint64_t data_len = from->max_data_len ? from->max_data_len : from->len / 4;
+
+	*cfg = *from;
+	if (cfg->len < UTMEM_WINDOW_LEN_MIN || cfg->len & (cfg->len - 1))
+		return -EINVAL;
+	if ((uintptr_t)cfg->base % UTMEM_PAGE)
+		return -EINVAL;
+	if (!cfg->max_queues)
+		cfg->max_queues = WINDOW_QUEUES_DEFAULT;
+	if (cfg->max_queues < 2 || cfg->max_queues > UTMEM_QUEUES_MAX)
+		return -EINVAL;
+	if (data_len > UTMEM_DATA_LEN_MAX)
+		data_len = UTMEM_DATA_LEN_MAX;
+	cfg->max_data_len = (uint32_t)data_len & ~(UTMEM_PAGE - 1);
+	cfg->features &= OFFERED;
+	return 0;
+}
+
+static int tables_init(struct utmem_window *w)
+{
+	uint32_t n = w->cfg.max_queues;
+	int err = -ENOMEM;
+
+	w->queues = calloc(n, sizeof(*w->queues));
+	if (!w->queues)
+		return err;
+	w->live = calloc(n, sizeof(*w->live));
+	if (!w->live)
+		goto free_queues;
+	err = utsvc_room_init(&w->room, WINDOW_ROOM_OFF, w->cfg.len, n);
+	if (err)
+		goto free_live;
+	return 0;
+
+free_live:
+	free(w->live);
+free_queues:
+	free(w->queues);
+	return err;
+}
+
+static void tables_exit(struct utmem_window *w)
+{
+	utsvc_room_exit(&w->room);
+	free(w->live);
+	free(w->queues);
+}
+
+static int admin_open(struct utmem_window *w)
+{
+	struct utmem_geometry geo;
+	int err;
+
+	if (!w->cfg.admin_queue)
+		return 0;
+	err = utmem_geometry_init(&geo, WINDOW_ROOM_OFF, ADMIN_SQ_ENTRIES, ADMIN_CQ_ENTRIES,
+				  ADMIN_DATA_LEN);
+	if (!err)
+		err = utsvc_queue_open(w, 0, &geo, 0, &w->admin);
+	if (err)
+		return err;
+	utsvc_room_take(&w->room, geo.off, geo.len);
+	return 0;
+}
+
+static void header_write(const struct utmem_window *w)
+{
+	const struct utmem_window_config *cfg = &w->cfg;
+	struct utmem_window_hdr hdr = {
+		.magic = UTMEM_MAGIC,
+		.abi_major = UTMEM_ABI_MAJOR,
+		.abi_minor = UTMEM_ABI_MINOR,
+		.hdr_len = sizeof(hdr),
+		.features = cfg->features,
+		.window_len = cfg->len,
+		.doorbell_token = cfg->doorbell_token,
+		.epoch = w->service->epoch,
+		.control_off = WINDOW_CONTROL_OFF,
+		.nr_svc = WINDOW_NR_SVC,
+		.host_peer = cfg->host_peer,
+		.heartbeat_ms = cfg->heartbeat_ms,
+		.max_queues = cfg->max_queues,
+		.max_sq_entries = UTMEM_SQ_ENTRIES_MAX,
+		.max_data_len = cfg->max_data_len,
+		.max_key_len = UTMEM_KEY_MAX,
+		.max_pools = UTMEM_POOLS_PER_QUEUE,
+		.max_value_len = UTMEM_VALUE_MAX,
+	};
+
+	if (w->admin)
+		hdr.admin = w->admin->geo;
+	memcpy(w->base, &hdr, sizeof(hdr));
+}
+
+int utmem_window_attach(struct utmem_service *s, struct utmem_window **out,
+			const struct utmem_window_config *cfg)
+{
+	struct utmem_window *w = calloc(1, sizeof(*w));
+	int err = -ENOMEM;
+
+	if (!w)
+		return err;
+	err = config_init(&w->cfg, cfg);
+	if (err)
+		goto free_window;
+	w->service = s;
+	w->base = cfg->base;
+	w->control = (struct utmem_control *)(w->base + WINDOW_CONTROL_OFF);
+	err = tables_init(w);
+	if (err)
+		goto free_window;
+	err = admin_open(w);
+	if (err)
+		goto free_tables;
+	header_write(w);
+	utmem_store_release(&w->control->host.state, UTMEM_HOST_RUNNING);
+	TAILQ_INSERT_TAIL(&s->windows, w, link);
+	*out = w;
+	return 0;
+
+free_tables:
+	tables_exit(w);
+free_window:
+	free(w);
+	return err;
+}
+
+static void queues_drain_last(struct utmem_window *w)
+{
+	uint64_t budget = WINDOW_LAST_BYTES;
+	uint32_t i;
+
+	for (i = w->nr_live; i-- > 0;)
+		utsvc_queue_drain_last(w->live[i], &budget);
+}
+
+/* Also those that have ended and wait for a DESTROY_QUEUE. Return: how many. */
+static uint32_t queues_drop(struct utmem_window *w, bool wake)
+{
+	uint32_t nr = w->nr_queues;
+	uint32_t id;
+
+	for (id = 1; w->nr_queues && id < w->cfg.max_queues; id++) {
+		struct queue *q = w->queues[id];
+
+		if (!q)
+			continue;
+		utsvc_room_release(&w->room, q->geo.off);
+		utsvc_queue_end(q, UTMEM_QUEUE_GONE, -ECONNRESET);
+		if (wake)
+			utsvc_queue_wake(q);
+		utsvc_queue_close(q);
+	}
+	return nr;
+}
+
+void utmem_window_detach(struct utmem_window *w)
+{
+	queues_drain_last(w);
+	queues_drop(w, true);
+	if (w->admin)
+		utsvc_queue_close(w->admin);
+	utmem_store_release(&w->control->host.state, UTMEM_HOST_STOPPED);
+	TAILQ_REMOVE(&w->service->windows, w, link);
+	utsvc_counters_add(&w->service->retired, &w->counters);
+	tables_exit(w);
+	free(w);
+}
+
+void utmem_window_draining(struct utmem_window *w)
+{
+	w->draining = true;
+	utmem_store_release(&w->control->host.state, UTMEM_HOST_DRAINING);
+}
+
+void utmem_window_heartbeat(struct utmem_window *w)
+{
+	utmem_store_relaxed(&w->control->host.heartbeat, ++w->heartbeat);
+	w->nr_lines -= w->nr_lines > 0;
+}
+
+void utmem_window_stat(const struct utmem_window *w, struct utmem_window_stat *out)
+{
+	*out = (struct utmem_window_stat){
+		.nr_queues = w->nr_queues,
+		.window_len = w->cfg.len,
+		.window_free = w->room.free_len,
+		.hello = w->hello,
+		.counters = w->counters,
+	};
+}
+
+static bool hello_is_new(const struct utmem_window *w, uint64_t *hello)
+{
+	*hello = utmem_load_acquire(&w->control->guest.hello);
+	return *hello != w->hello;
+}
+
+/*
+ * Another life of the guest's driver. Nobody waits for the queues of the life
+ * before, so they are dropped undrained and nobody is woken. The answer comes
+ * last: a driver that sees it finds an empty admin queue.
+ */
+static void hello_serve(struct utmem_window *w, uint64_t hello)
+{
+	uint64_t features = utmem_load_relaxed(&w->control->guest.features);
+	uint32_t nr;
+
+	if (features & ~w->cfg.features)
+		utsvc_window_log(
+			w, "guest generation %llu: accepts features 0x%llx of 0x%llx, rest ignored",
+			(unsigned long long)hello, (unsigned long long)features,
+			(unsigned long long)w->cfg.features);
+	nr = queues_drop(w, false);
+	utsvc_window_log(w, "guest generation %llu after %llu: %u queues dropped",
+			 (unsigned long long)hello, (unsigned long long)w->hello, nr);
+	utsvc_queue_restart(w->admin);
+	w->hello = hello;
+	utmem_store_release(&w->control->host.hello_ack, hello);
+}
+
+/*
+ * A batch of each queue, from where the last turn stopped. When one breaks, another
+ * takes its place in the list, and the next turn finds it there.
+ */
+static uint32_t queues_turn(struct utmem_window *w)
+{
+	uint32_t left = w->nr_live, served = 0, n;
+	uint64_t bytes = 0;
+
+	while (left-- && w->nr_live && bytes < WINDOW_TURN_BYTES) {
+		if (w->next >= w->nr_live)
+			w->next = 0;
+		n = utsvc_queue_drain(w->live[w->next++]);
+		if (n)
+			bytes += w->service->batch.bytes;
+		served += n;
+	}
+	return served;
+}
+
+uint32_t utsvc_window_turn(struct utmem_window *w)
+{
+	uint32_t served = 0;
+	uint64_t hello;
+
+	if (w->admin) {
+		if (hello_is_new(w, &hello))
+			hello_serve(w, hello);
+		served += utsvc_admin_turn(w);
+	}
+	return served + queues_turn(w);
+}
+
+/* An index that lies is work, too: the turn ends that queue. */
+static bool queue_has_work(struct queue *q)
+{
+	uint32_t n;
+
+	return !q->error && (utsvc_queue_peek(q, &n) || n);
+}
+
+bool utsvc_window_has_work(struct utmem_window *w)
+{
+	uint64_t hello;
+	uint32_t i;
+
+	if (w->admin && (hello_is_new(w, &hello) || queue_has_work(w->admin)))
+		return true;
+	for (i = 0; i < w->nr_live; i++) {
+		if (queue_has_work(w->live[i]))
+			return true;
+	}
+	return false;
+}

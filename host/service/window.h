@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the service's files know of each other: a window with its queues, and the
+ * service that turns them. Owners: window.c and service.c. Draining thread.
+ */
+#ifndef UTMEM_SERVICE_WINDOW_H
+#define UTMEM_SERVICE_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "host/service/queue.h"
+#include "host/service/request.h"
+#include "host/service/room.h"
+#include "host/service/service.h"
+
+/* Slot in utmem_control.svc of the thread that drains every queue of a window: there is one. */
+#define WINDOW_SVC_SLOT 0u
+#define WINDOW_NR_SVC 1u
+
+#define WINDOW_CONTROL_OFF ((uint64_t)UTMEM_PAGE)
+#define WINDOW_ROOM_OFF (2ull * UTMEM_PAGE)
+#define WINDOW_QUEUES_DEFAULT 64u
+
+/* Bytes that all queues of a window may name in one turn; whose turn does not come is first next time. */
+#define WINDOW_TURN_BYTES (16ull << 20)
+/* The same for the last drain, when the window is detached. */
+#define WINDOW_LAST_BYTES (64ull << 20)
+/* Log lines that a guest may cause at once; each heartbeat gives one back. */
+#define WINDOW_LOG_BURST 32u
+
+struct utmem_window {
+	TAILQ_ENTRY(utmem_window) link;
+	struct utmem_service *service;
+	struct utmem_window_config cfg; /* as attach was told, defaults filled in */
+	uint8_t *base;
+	struct utmem_control *control;
+	uint64_t hello;	    /* the guest's generation that is being served */
+	uint32_t heartbeat; /* our own copy: the window's may be scribbled on */
+	bool draining;
+	uint32_t nr_lines, nr_lines_left_out; /* of the log, as WINDOW_LOG_BURST has it */
+	struct queue *admin;		      /* NULL: control travels elsewhere */
+	struct queue **queues; /* [cfg.max_queues] by id, ended ones included; 0 stays NULL */
+	struct queue **live;   /* [nr_live], dense: what a turn walks */
+	uint32_t nr_live;
+	uint32_t next; /* in live: whose turn it is */
+	uint32_t nr_queues;
+	struct room room;
+	struct utmem_service_counters counters;
+};
+
+struct utmem_service {
+	struct utmem_engine *engine;
+	const struct utmem_engine_ops *ops;
+	uint32_t epoch;
+	bool upkeep; /* the engine may have background work */
+	uint64_t nr_arms;
+	TAILQ_HEAD(, utmem_window) windows;
+	struct utmem_service_counters retired; /* of windows that are gone */
+	struct batch batch;		       /* of the one queue that is being drained */
+};
+
+/* ---- window.c ---- */
+
+/* One turn: hello, one admin request, a batch from each queue. Return: requests served. */
+uint32_t utsvc_window_turn(struct utmem_window *w);
+/* Would a turn find anything? A queue whose completions nobody reaps has nothing. */
+bool utsvc_window_has_work(struct utmem_window *w);
+void utsvc_window_log(struct utmem_window *w, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- admin.c ---- */
+
+/* Shape of queue 0, where there is one. */
+#define ADMIN_SQ_ENTRIES 32u
+#define ADMIN_CQ_ENTRIES 64u
+#define ADMIN_DATA_LEN (2u * UTMEM_PAGE) /* a payload for each entry, and some to spare */
+/* What CREATE_QUEUE may zero per turn; a larger queue's request waits for the next turns. */
+#define ADMIN_SCRUB_BYTES (4ull << 20)
+
+/* Serve at most one request of queue 0. Return: 1 when there was one. */
+uint32_t utsvc_admin_turn(struct utmem_window *w);
+
+/* ---- service.c ---- */
+
+void utsvc_counters_add(struct utmem_service_counters *to,
+			const struct utmem_service_counters *from);
+
+#endif /* UTMEM_SERVICE_WINDOW_H */

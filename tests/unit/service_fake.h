@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A small engine for tests of the service: keeps values in lists, counts what is
+ * open, fails when it is told to. Not a test itself.
+ */
+#ifndef TEST_SERVICE_FAKE_H
+#define TEST_SERVICE_FAKE_H
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/pool/pool.h"
+
+#define FAKE_POOLS 128
+#define FAKE_TENANTS 4
+
+struct fake_item {
+	struct fake_item *next;
+	uint8_t key[UTMEM_POOL_KEY_MAX];
+	uint32_t key_len, version;
+	uint64_t len;
+	uint8_t value[];
+};
+
+struct utmem_tenant {
+	const struct utmem_engine_ops *ops;
+	struct utmem_engine *engine;
+	const char *name;
+	uint64_t quota;
+};
+
+struct utmem_pool {
+	const struct utmem_engine_ops *ops;
+	struct utmem_tenant *tenant;
+	char name[UTMEM_POOL_NAME_LEN];
+	struct utmem_pool_kind kind;
+	struct utmem_tenant *granted;
+	bool granted_readonly, destroyed, used;
+	unsigned int refs;
+	struct fake_item *items;
+	struct utmem_pool_counters counters;
+};
+
+struct utmem_stream {
+	const struct utmem_engine_ops *ops;
+	struct utmem_pool *pool;
+	struct fake_item *item;
+	uint64_t done;
+};
+
+struct utmem_engine {
+	const struct utmem_engine_ops *ops;
+	struct utmem_tenant tenants[FAKE_TENANTS];
+	struct utmem_pool pools[FAKE_POOLS];
+	unsigned int nr_tenants, nr_attached, nr_streams, nr_prefetched, nr_maintained;
+	unsigned int upkeep; /* maintain() says "more" so many times */
+	int put_error;
+	uint32_t version;
+};
+
+static struct fake_item **fake_find(struct utmem_pool *p, const struct utmem_key *key)
+{
+	struct fake_item **at = &p->items;
+
+	while (*at && ((*at)->key_len != key->len || memcmp((*at)->key, key->data, key->len)))
+		at = &(*at)->next;
+	return at;
+}
+
+static void fake_unlink(struct fake_item **at)
+{
+	struct fake_item *item = *at;
+
+	*at = item->next;
+	free(item);
+}
+
+static struct fake_item *fake_item_new(struct utmem_pool *p, const struct utmem_key *key,
+				       uint64_t len)
+{
+	struct fake_item *item = calloc(1, sizeof(*item) + len);
+
+	memcpy(item->key, key->data, key->len);
+	item->key_len = key->len;
+	item->len = len;
+	item->version = ++p->tenant->engine->version;
+	return item;
+}
+
+static int fake_insert(struct utmem_pool *p, struct fake_item *item, enum utmem_put_if cond)
+{
+	struct utmem_key key = {.data = item->key, .len = item->key_len};
+	struct fake_item **at = fake_find(p, &key);
+
+	if (p->destroyed)
+		return -ESTALE;
+	if (*at && cond == UTMEM_PUT_IF_ABSENT)
+		return -EEXIST;
+	if (!*at && cond == UTMEM_PUT_IF_PRESENT)
+		return -ENOENT;
+	if (*at)
+		fake_unlink(at);
+	item->next = p->items;
+	p->items = item;
+	p->counters.nr_puts++;
+	return 0;
+}
+
+static int fake_put(struct utmem_pool *p, const struct utmem_key *key, const void *value,
+		    uint32_t len, enum utmem_put_if cond)
+{
+	struct fake_item *item = fake_item_new(p, key, len);
+	int err = p->tenant->engine->put_error;
+
+	memcpy(item->value, value, len);
+	if (!err)
+		err = fake_insert(p, item, cond);
+	if (err)
+		free(item);
+	return err;
+}
+
+static int fake_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
+		    uint32_t len, struct utmem_get_result *out)
+{
+	struct fake_item *item = *fake_find(p, key);
+
+	if (p->destroyed)
+		return -ESTALE;
+	if (!item)
+		return -ENOENT;
+	out->value_len = item->len;
+	out->version = item->version;
+	if (off < item->len && len)
+		memcpy(buf, item->value + off, len < item->len - off ? len : item->len - off);
+	return 0;
+}
+
+static int fake_del(struct utmem_pool *p, const struct utmem_key *key)
+{
+	struct fake_item **at = fake_find(p, key);
+
+	if (p->destroyed)
+		return -ESTALE;
+	if (!*at)
+		return -ENOENT;
+	fake_unlink(at);
+	p->counters.nr_dels++;
+	return 0;
+}
+
+static int fake_flush(struct utmem_pool *p)
+{
+	while (p->items)
+		fake_unlink(&p->items);
+	return p->destroyed ? -ESTALE : 0;
+}
+
+static int fake_stream_begin(struct utmem_pool *p, const struct utmem_key *key, uint64_t total,
+			     struct utmem_stream **out)
+{
+	struct utmem_stream *s;
+
+	if (p->destroyed)
+		return -ESTALE;
+	if (total > p->tenant->quota)
+		return -ENOSPC;
+	s = calloc(1, sizeof(*s));
+	s->ops = p->ops;
+	s->pool = p;
+	s->item = fake_item_new(p, key, total);
+	p->tenant->engine->nr_streams++;
+	*out = s;
+	return 0;
+}
+
+static int fake_stream_append(struct utmem_stream *s, const void *part, uint32_t len)
+{
+	if (len > s->item->len - s->done)
+		return -EINVAL;
+	memcpy(s->item->value + s->done, part, len);
+	s->done += len;
+	return 0;
+}
+
+static int fake_stream_commit(struct utmem_stream *s, enum utmem_put_if cond)
+{
+	int err = fake_insert(s->pool, s->item, cond);
+
+	if (err)
+		return err;
+	s->pool->tenant->engine->nr_streams--;
+	free(s);
+	return 0;
+}
+
+static void fake_stream_abort(struct utmem_stream *s)
+{
+	s->pool->tenant->engine->nr_streams--;
+	free(s->item);
+	free(s);
+}
+
+static struct utmem_pool *fake_pool_find(struct utmem_tenant *t, const char *name)
+{
+	struct utmem_engine *e = t->engine;
+	unsigned int i;
+
+	for (i = 0; i < FAKE_POOLS; i++) {
+		if (e->pools[i].used && !e->pools[i].destroyed && e->pools[i].tenant == t &&
+		    !strcmp(e->pools[i].name, name))
+			return &e->pools[i];
+	}
+	return NULL;
+}
+
+static struct utmem_pool *fake_pool_new(struct utmem_tenant *t, const struct utmem_pool_spec *spec)
+{
+	struct utmem_pool *p = t->engine->pools;
+
+	while (p->used)
+		p++;
+	*p = (struct utmem_pool){.ops = t->ops, .tenant = t, .kind = spec->kind, .used = true};
+	strcpy(p->name, spec->name);
+	return p;
+}
+
+static int fake_pool_open(struct utmem_tenant *who, struct utmem_tenant *owner,
+			  const struct utmem_pool_spec *spec, struct utmem_pool **out,
+			  bool *readonly)
+{
+	struct utmem_pool *p = fake_pool_find(owner, spec->name);
+
+	if (who != owner && (!p || !p->kind.shared || p->granted != who))
+		return -EACCES;
+	if (!p && !spec->create)
+		return -ENOENT;
+	if (p && spec->create && spec->excl)
+		return -EEXIST;
+	if (p && who == owner && p->kind.owner != spec->kind.owner && !p->kind.guest_shared &&
+	    !spec->any_owner)
+		return -EACCES;
+	if (!p)
+		p = fake_pool_new(owner, spec);
+	if (who != owner && p->granted_readonly)
+		*readonly = true;
+	p->refs++;
+	who->engine->nr_attached++;
+	*out = p;
+	return 0;
+}
+
+static void fake_pool_close(struct utmem_pool *p)
+{
+	p->tenant->engine->nr_attached--;
+	p->refs--;
+}
+
+static int fake_pool_destroy(struct utmem_pool *p)
+{
+	if (p->destroyed)
+		return -ESTALE;
+	fake_flush(p);
+	p->destroyed = true;
+	return 0;
+}
+
+static int fake_pool_grant(struct utmem_pool *p, struct utmem_tenant *to, bool readonly)
+{
+	p->granted = to;
+	p->granted_readonly = readonly;
+	return 0;
+}
+
+static struct utmem_tenant *fake_pool_tenant(const struct utmem_pool *p)
+{
+	return p->tenant;
+}
+
+static struct utmem_pool_kind fake_pool_kind(const struct utmem_pool *p)
+{
+	return p->kind;
+}
+
+static void fake_pool_stat(const struct utmem_pool *p, struct utmem_pool_counters *out)
+{
+	const struct fake_item *item;
+
+	*out = p->counters;
+	for (item = p->items; item; item = item->next) {
+		out->nr_items++;
+		out->key_bytes += item->key_len;
+		out->value_bytes += item->len;
+	}
+}
+
+static void fake_tenant_stat(struct utmem_tenant *t, struct utmem_tenant_stat *out)
+{
+	*out = (struct utmem_tenant_stat){.name = t->name, .quota_bytes = t->quota};
+}
+
+static struct utmem_tenant *fake_tenant_next(struct utmem_engine *e, struct utmem_tenant *after)
+{
+	struct utmem_tenant *t = after ? after + 1 : e->tenants;
+
+	return t < e->tenants + e->nr_tenants ? t : NULL;
+}
+
+static uint64_t fake_hash(const struct utmem_engine *e, const void *key, uint32_t len)
+{
+	(void)e;
+	return *(const uint8_t *)key + len;
+}
+
+static void fake_prefetch(const struct utmem_pool *p, uint64_t hash)
+{
+	(void)hash;
+	p->tenant->engine->nr_prefetched++;
+}
+
+static bool fake_maintain(struct utmem_engine *e, size_t budget)
+{
+	(void)budget;
+	e->nr_maintained++;
+	if (!e->upkeep)
+		return false;
+	e->upkeep--;
+	return true;
+}
+
+static const struct utmem_engine_ops fake_ops = {
+	.name = "fake",
+	.tenant_stat = fake_tenant_stat,
+	.tenant_next = fake_tenant_next,
+	.pool_open = fake_pool_open,
+	.pool_close = fake_pool_close,
+	.pool_destroy = fake_pool_destroy,
+	.pool_grant = fake_pool_grant,
+	.pool_tenant = fake_pool_tenant,
+	.pool_kind = fake_pool_kind,
+	.pool_stat = fake_pool_stat,
+	.hash = fake_hash,
+	.prefetch_index = fake_prefetch,
+	.prefetch_record = fake_prefetch,
+	.put = fake_put,
+	.get = fake_get,
+	.del = fake_del,
+	.flush = fake_flush,
+	.stream_begin = fake_stream_begin,
+	.stream_append = fake_stream_append,
+	.stream_commit = fake_stream_commit,
+	.stream_abort = fake_stream_abort,
+	.maintain = fake_maintain,
+};
+
+static void fake_init(struct utmem_engine *e)
+{
+	*e = (struct utmem_engine){.ops = &fake_ops};
+}
+
+static struct utmem_tenant *fake_tenant(struct utmem_engine *e, const char *name, uint64_t quota)
+{
+	struct utmem_tenant *t = &e->tenants[e->nr_tenants++];
+
+	*t = (struct utmem_tenant){.ops = &fake_ops, .engine = e, .name = name, .quota = quota};
+	return t;
+}
+
+static void fake_exit(struct utmem_engine *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < FAKE_POOLS; i++)
+		fake_flush(&e->pools[i]);
+}
+
+#endif /* TEST_SERVICE_FAKE_H */
