@@ -109,7 +109,10 @@ size_t utmem_buf_max(const struct utmem_queue *q);
 
 /* ---- requests ---- */
 
-/* A zeroed request, or NULL: the ring is full (submit, or reap: at most cq_entries are in flight), or has ended. */
+/*
+ * A zeroed request, or NULL: the ring or the room for long keys is full (submit, or
+ * reap: at most cq_entries are in flight), or has ended.
+ */
 struct utmem_sqe *utmem_get_sqe(struct utmem_queue *q);
 /* How many utmem_get_sqe() calls would succeed now. */
 uint32_t utmem_sq_space_left(struct utmem_queue *q);
@@ -118,7 +121,9 @@ uint32_t utmem_sq_space_left(struct utmem_queue *q);
  * Fill a request from utmem_get_sqe(). @key: 1 .. UTMEM_KEY_MAX bytes, copied.
  * Values lie in buffers from utmem_buf_alloc(), whole or in part; they belong to
  * the request until its completion. Return: 0, or -EINVAL / -E2BIG and the
- * request is a NOP. user_data is for the caller to set.
+ * request is a NOP; -EAGAIN likewise, when several requests were taken before
+ * they were filled and their long keys do not fit together. user_data is for the
+ * caller to set.
  */
 void utmem_prep_nop(struct utmem_sqe *sqe);
 int utmem_prep_put(struct utmem_queue *q, struct utmem_sqe *sqe, int pool, const void *key,
@@ -165,13 +170,17 @@ static inline uint32_t utmem_cqe_version(const struct utmem_cqe *cqe)
  * batch_usecs in hope of more; utmem_flush() or any wait rings at once.
  */
 int utmem_submit(struct utmem_queue *q);
-/* Submit, then wait for @want completions. Return: how many were submitted. */
+/*
+ * Submit, then wait for @want completions, at most utmem_inflight() (-EINVAL).
+ * Return: how many were submitted, even when a signal cut the wait short.
+ */
 int utmem_submit_and_wait(struct utmem_queue *q, unsigned int want);
 /* Submit, and ring now if the host sleeps. */
 int utmem_flush(struct utmem_queue *q);
 
 /* The next completion; it is valid until it is seen. peek: -EAGAIN when there is none. */
 int utmem_peek_cqe(struct utmem_queue *q, const struct utmem_cqe **cqe);
+/* -EAGAIN when nothing has been submitted that could complete; -EINTR. */
 int utmem_wait_cqe(struct utmem_queue *q, const struct utmem_cqe **cqe);
 /* -ETIME after @timeout_ns nanoseconds (0: as peek; < 0: for ever). */
 int utmem_wait_cqe_timeout(struct utmem_queue *q, const struct utmem_cqe **cqe, int64_t timeout_ns);
@@ -190,8 +199,9 @@ uint32_t utmem_inflight(const struct utmem_queue *q);
 
 /*
  * For event loops: readable when completions wait after utmem_event_arm().
- * arm returns 1 when some wait already (do not sleep), else 0; one arm, one
- * wake-up. utmem_event_clear() takes the readable state back.
+ * arm returns 1 when some wait already (do not sleep), else 0, or why the queue
+ * has ended; one arm, one wake-up. utmem_event_clear() takes the readable state
+ * back. Readable for good when the host is dead.
  */
 int utmem_event_fd(const struct utmem_queue *q);
 int utmem_event_arm(struct utmem_queue *q);
@@ -199,13 +209,23 @@ void utmem_event_clear(struct utmem_queue *q);
 
 /* ---- blocking calls: the above plus a wait; values from any memory, up to 512 MiB ---- */
 
-/* These use the queue alone: -EBUSY while completions of other requests are outstanding. */
+/*
+ * These use the queue alone: -EBUSY while completions of other requests are
+ * outstanding; -ENOMEM when the caller's buffers leave no room for one of theirs.
+ * Long values take stream UTMEM_STREAMS_PER_QUEUE - 1. Signals do not end them.
+ */
 int utmem_put(struct utmem_queue *q, int pool, const void *key, size_t key_len, const void *value,
 	      size_t len, uint8_t flags);
-/* Return: length of the whole value (as snprintf: at most @len bytes of it were copied), or -errno. */
+/*
+ * Return: length of the whole value (as snprintf: at most @len bytes of it were
+ * copied), or -errno; -EAGAIN when it changed all the time while it was read in parts.
+ */
 ssize_t utmem_get(struct utmem_queue *q, int pool, const void *key, size_t key_len, void *buf,
 		  size_t len);
-/* As utmem_get(), then the value is gone; -E2BIG and it stays when @len is too small. */
+/*
+ * As utmem_get(), then the value is gone; -E2BIG and it stays when @len is too
+ * small, or the data area: it is one request and needs the value in one buffer.
+ */
 ssize_t utmem_getdel(struct utmem_queue *q, int pool, const void *key, size_t key_len, void *buf,
 		     size_t len);
 int utmem_del(struct utmem_queue *q, int pool, const void *key, size_t key_len);
