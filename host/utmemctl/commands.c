@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the table of commands: words of the command line in, a request to the
+ * daemon, its answer on stdout. Called by main.c, once.
+ */
+#include <cjson/cJSON.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/utmemctl/commands.h"
+#include "host/utmemctl/request.h"
+#include "host/utmemctl/table.h"
+#include "host/utmemd/size.h"
+
+#define STATUS_USAGE 2
+
+static const char *const tenant_columns[] = {"name", "used_bytes", "quota_bytes", "pools",
+					     "vm",   "clients",	   NULL};
+static const char *const pool_columns[] = {"tenant",  "name",	    "kind", "shared", "owner",
+					   "items",   "used_bytes", "puts", "gets",   "hits",
+					   "evicted", "refused",    NULL};
+static const char *const traffic_columns[] = {"name",	   "vm",      "clients",   "queues",
+					      "requests",  "batches", "doorbells", "wakes",
+					      "malformed", "broken",  NULL};
+
+static int wrong(const char *what, const char *word)
+{
+	fprintf(stderr, "utmemctl: %s %s\n", what, word);
+	return STATUS_USAGE;
+}
+
+static int send_only(const struct arguments *a, const char *cmd, cJSON *args)
+{
+	cJSON *result;
+	int status = request_send(a->run_dir, cmd, args, &result);
+
+	cJSON_Delete(result);
+	return status;
+}
+
+/* Ask without arguments and hand the answer to @show, or print it as it is. */
+static int show(const struct arguments *a, const char *cmd, void (*print)(const cJSON *result))
+{
+	cJSON *result;
+	int status = request_send(a->run_dir, cmd, NULL, &result);
+	char *text;
+
+	if (status)
+		return status;
+	if (a->json) {
+		text = cJSON_PrintUnformatted(result);
+		printf("%s\n", text ? text : "null");
+		free(text);
+	} else {
+		print(result);
+	}
+	cJSON_Delete(result);
+	return 0;
+}
+
+/* ---- tenants ---- */
+
+static int send_quota(const struct arguments *a, const char *cmd)
+{
+	cJSON *args;
+	uint64_t quota;
+
+	if (size_parse(a->words[3], &quota))
+		return wrong("not a size (digits and at most one of k, m, g, t):", a->words[3]);
+	args = cJSON_CreateObject();
+	cJSON_AddStringToObject(args, "name", a->words[2]);
+	cJSON_AddNumberToObject(args, "quota", (double)quota);
+	return send_only(a, cmd, args);
+}
+
+static int tenant_add(const struct arguments *a)
+{
+	return send_quota(a, "tenant add");
+}
+
+static int tenant_quota(const struct arguments *a)
+{
+	return send_quota(a, "tenant quota");
+}
+
+static int tenant_remove(const struct arguments *a)
+{
+	cJSON *args = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(args, "name", a->words[2]);
+	cJSON_AddBoolToObject(args, "force", a->force);
+	return send_only(a, "tenant remove", args);
+}
+
+static void print_tenants(const cJSON *result)
+{
+	table_print(result, tenant_columns);
+}
+
+static int tenant_list(const struct arguments *a)
+{
+	return show(a, "tenant list", print_tenants);
+}
+
+/* ---- pools ---- */
+
+static void print_pools(const cJSON *result)
+{
+	table_print(result, pool_columns);
+}
+
+static int pool_list(const struct arguments *a)
+{
+	return show(a, "pool list", print_pools);
+}
+
+static int pool_grant(const struct arguments *a)
+{
+	const char *right = a->nr_words == 5 ? a->words[4] : "rw";
+	char *pool = strchr(a->words[2], '/');
+	cJSON *args;
+
+	if (!pool)
+		return wrong("not TENANT/POOL:", a->words[2]);
+	if (strcmp(right, "rw") && strcmp(right, "ro"))
+		return wrong("neither ro nor rw:", right);
+	*pool = '\0';
+	args = cJSON_CreateObject();
+	cJSON_AddStringToObject(args, "tenant", a->words[2]);
+	cJSON_AddStringToObject(args, "pool", pool + 1);
+	cJSON_AddStringToObject(args, "to", a->words[3]);
+	cJSON_AddBoolToObject(args, "readonly", !strcmp(right, "ro"));
+	return send_only(a, "pool grant", args);
+}
+
+/* ---- stats ---- */
+
+static void print_stats(const cJSON *result)
+{
+	list_print(cJSON_GetObjectItem(result, "host"));
+	printf("\n");
+	table_print(cJSON_GetObjectItem(result, "tenants"), traffic_columns);
+}
+
+static int stats(const struct arguments *a)
+{
+	return show(a, "stats", print_stats);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+	const char *words[2]; /* the second may be NULL */
+	int nr_min, nr_max;   /* words in all */
+	int (*run)(const struct arguments *a);
+	const char *usage;
+	const char *help;
+} commands[] = {
+	{{"tenant", "add"},
+	 4,
+	 4,
+	 tenant_add,
+	 "tenant add NAME QUOTA",
+	 "a new tenant and its sockets"},
+	{{"tenant", "quota"}, 4, 4, tenant_quota, "tenant quota NAME QUOTA", "change its quota"},
+	{{"tenant", "remove"},
+	 3,
+	 3,
+	 tenant_remove,
+	 "tenant remove NAME [--force]",
+	 "drop it with all it holds; --force also when somebody is connected"},
+	{{"tenant", "list"}, 2, 2, tenant_list, "tenant list [--json]", "who there is"},
+	{{"pool", "list"}, 2, 2, pool_list, "pool list [--json]", "what they hold"},
+	{{"pool", "grant"},
+	 4,
+	 5,
+	 pool_grant,
+	 "pool grant TENANT/POOL TO [ro|rw]",
+	 "let tenant TO attach to a shared pool; rw when not said"},
+	{{"stats", NULL}, 1, 1, stats, "stats [--json]", "what is counted"},
+};
+
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+void commands_help(void)
+{
+	size_t i;
+
+	for (i = 0; i < NR_COMMANDS; i++)
+		printf("  %-36s %s\n", commands[i].usage, commands[i].help);
+}
+
+static int matches(size_t i, const struct arguments *a)
+{
+	const char *const *words = commands[i].words;
+
+	if (!a->nr_words || strcmp(a->words[0], words[0]))
+		return 0;
+	return !words[1] || (a->nr_words > 1 && !strcmp(a->words[1], words[1]));
+}
+
+int command_run(const struct arguments *a)
+{
+	size_t i;
+
+	for (i = 0; i < NR_COMMANDS; i++) {
+		if (!matches(i, a))
+			continue;
+		if (a->nr_words < commands[i].nr_min || a->nr_words > commands[i].nr_max)
+			return wrong("usage: utmemctl", commands[i].usage);
+		return commands[i].run(a);
+	}
+	if (!a->nr_words)
+		return wrong("no command;", "see utmemctl --help");
+	return wrong("unknown command (see utmemctl --help):", a->words[0]);
+}

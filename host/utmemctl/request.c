@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the control socket's other end: a line of JSON there, a line back. Called
+ * by commands.c; waits for the daemon.
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host/utmemctl/request.h"
+
+static int connect_daemon(const char *run_dir)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int n = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/control.sock", run_dir);
+	int fd, err;
+
+	if (n >= (int)sizeof(addr.sun_path)) {
+		fprintf(stderr, "utmemctl: %s: too long for a socket's path\n", run_dir);
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return fd;
+	err = errno;
+	fprintf(stderr, "utmemctl: %s: %s%s\n", addr.sun_path, strerror(err),
+		err == ENOENT || err == ECONNREFUSED ? " (utmemd does not run there)" : "");
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int send_line(int fd, const char *line)
+{
+	struct iovec iov[] = {{(void *)line, strlen(line)}, {(void *)"\n", 1}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+
+	return n == (ssize_t)iov[0].iov_len + 1 ? 0 : -1;
+}
+
+/* The answer's one line, or NULL. */
+static char *receive_line(int fd)
+{
+	FILE *f = fdopen(dup(fd), "r");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (!f)
+		return NULL;
+	if (getline(&line, &room, f) <= 0) {
+		free(line);
+		line = NULL;
+	}
+	fclose(f);
+	return line;
+}
+
+static cJSON *exchange(int fd, const char *line)
+{
+	cJSON *reply = NULL;
+	char *answer;
+
+	if (send_line(fd, line)) {
+		perror("utmemctl: sending to utmemd");
+		return NULL;
+	}
+	answer = receive_line(fd);
+	if (answer)
+		reply = cJSON_Parse(answer);
+	if (!reply)
+		fprintf(stderr, "utmemctl: utmemd closed the connection (its log says why)\n");
+	free(answer);
+	return reply;
+}
+
+static int take_result(cJSON *reply, cJSON **result)
+{
+	const char *error;
+
+	if (cJSON_IsTrue(cJSON_GetObjectItem(reply, "ok"))) {
+		*result = cJSON_DetachItemFromObject(reply, "result");
+		return 0;
+	}
+	error = cJSON_GetStringValue(cJSON_GetObjectItem(reply, "error"));
+	fprintf(stderr, "utmemctl: %s\n", error ? error : "utmemd's answer makes no sense");
+	return 1;
+}
+
+static char *request_text(const char *cmd, cJSON *args)
+{
+	cJSON *request = cJSON_CreateObject();
+	char *text = NULL;
+
+	if (args && !cJSON_AddItemToObject(request, "args", args))
+		cJSON_Delete(args);
+	else if (cJSON_AddStringToObject(request, "cmd", cmd))
+		text = cJSON_PrintUnformatted(request);
+	cJSON_Delete(request);
+	return text;
+}
+
+int request_send(const char *run_dir, const char *cmd, cJSON *args, cJSON **result)
+{
+	char *text = request_text(cmd, args);
+	int fd, status = 1;
+	cJSON *reply;
+
+	*result = NULL;
+	if (!text) {
+		fprintf(stderr, "utmemctl: no memory\n");
+		return 1;
+	}
+	fd = connect_daemon(run_dir);
+	if (fd >= 0) {
+		reply = exchange(fd, text);
+		if (reply)
+			status = take_result(reply, result);
+		cJSON_Delete(reply);
+		close(fd);
+	}
+	free(text);
+	return status;
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the operator's commands. Called by control.c with one parsed line at a
+ * time, on the daemon's one thread.
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/utmemd/commands.h"
+#include "host/utmemd/daemon.h"
+#include "host/utmemd/stats.h"
+#include "host/utmemd/tenant.h"
+
+#define WHY_LEN 256
+#define NUMBER_MAX 9007199254740992.0 /* 2^53: beyond it JSON's numbers have gaps */
+
+struct command {
+	struct daemon *daemon;
+	const cJSON *args;
+	cJSON *result; /* out, when there is one */
+	char why[WHY_LEN];
+};
+
+static int fail(struct command *c, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int fail(struct command *c, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(c->why, sizeof(c->why), fmt, args);
+	va_end(args);
+	return err;
+}
+
+/* ---- arguments ---- */
+
+static int arg_text(struct command *c, const char *name, const char **out)
+{
+	const cJSON *arg = cJSON_GetObjectItemCaseSensitive(c->args, name);
+
+	*out = cJSON_GetStringValue(arg);
+	return *out ? 0 : fail(c, -EINVAL, "argument \"%s\" is missing or no string", name);
+}
+
+static int arg_bytes(struct command *c, const char *name, uint64_t *out)
+{
+	const cJSON *arg = cJSON_GetObjectItemCaseSensitive(c->args, name);
+	double n = cJSON_IsNumber(arg) ? cJSON_GetNumberValue(arg) : -1;
+
+	if (!(n >= 0 && n <= NUMBER_MAX) || n != floor(n))
+		return fail(c, -EINVAL, "argument \"%s\" is missing or no number of bytes", name);
+	*out = (uint64_t)n;
+	return 0;
+}
+
+static bool arg_true(const struct command *c, const char *name)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(c->args, name));
+}
+
+static int arg_tenant(struct command *c, const char *name, struct tenant **out)
+{
+	const char *text;
+	int err = arg_text(c, name, &text);
+
+	if (err)
+		return err;
+	*out = tenant_find(c->daemon, text);
+	return *out ? 0 : fail(c, -ENOENT, "no tenant %.64s", text);
+}
+
+/* ---- tenants ---- */
+
+static int run_tenant_add(struct command *c)
+{
+	const char *name;
+	uint64_t quota;
+	int err = arg_text(c, "name", &name);
+
+	if (!err)
+		err = arg_bytes(c, "quota", &quota);
+	if (err)
+		return err;
+	err = tenant_open(c->daemon, name, quota);
+	switch (err) {
+	case 0:
+		return 0;
+	case -EEXIST:
+		return fail(c, err, "tenant %s is there already, or the name is taken", name);
+	case -EINVAL:
+		return fail(c, err, "not a tenant's name: 1 .. %u of A-Z a-z 0-9 . _ -",
+			    UTMEM_POOL_NAME_LEN - 1);
+	default:
+		return fail(c, err, "tenant %s: %s (the daemon's log says more)", name,
+			    strerror(-err));
+	}
+}
+
+static int run_tenant_quota(struct command *c)
+{
+	struct tenant *t;
+	uint64_t quota;
+	int err = arg_tenant(c, "name", &t);
+
+	if (!err)
+		err = arg_bytes(c, "quota", &quota);
+	if (err)
+		return err;
+	err = utmem_ops(t->pools)->tenant_quota(t->pools, quota);
+	return err ? fail(c, err, "tenant %s: %s", t->name, strerror(-err)) : 0;
+}
+
+static int run_tenant_remove(struct command *c)
+{
+	struct tenant *t;
+	int err = arg_tenant(c, "name", &t);
+
+	if (err)
+		return err;
+	if (tenant_attached(t) && !arg_true(c, "force"))
+		return fail(c, -EBUSY,
+			    "tenant %s is attached (%s VM, %u processes); --force ends them",
+			    t->name, t->vm ? "a" : "no", t->nr_clients);
+	err = tenant_remove(t);
+	return err ? fail(c, err, "tenant %s: another tenant is attached to a pool of it", t->name)
+		   : 0;
+}
+
+static int run_tenant_list(struct command *c)
+{
+	c->result = stats_tenants(c->daemon);
+	return c->result ? 0 : fail(c, -ENOMEM, "no memory");
+}
+
+/* ---- pools ---- */
+
+static int run_pool_list(struct command *c)
+{
+	const struct utmem_engine_ops *ops = utmem_ops(c->daemon->engine);
+	struct utmem_pool *p;
+	struct tenant *t;
+
+	c->result = cJSON_CreateArray();
+	TAILQ_FOREACH(t, &c->daemon->tenants, link)
+	{
+		for (p = ops->pool_next(t->pools, NULL); p; p = ops->pool_next(t->pools, p)) {
+			if (!cJSON_AddItemToArray(c->result, stats_pool(p)))
+				return fail(c, -ENOMEM, "no memory");
+		}
+	}
+	return c->result ? 0 : fail(c, -ENOMEM, "no memory");
+}
+
+static struct utmem_pool *find_pool(struct tenant *t, const char *name)
+{
+	const struct utmem_engine_ops *ops = utmem_ops(t->pools);
+	struct utmem_pool *p = ops->pool_next(t->pools, NULL);
+
+	while (p && strcmp(ops->pool_name(p), name))
+		p = ops->pool_next(t->pools, p);
+	return p;
+}
+
+static int run_pool_grant(struct command *c)
+{
+	struct tenant *owner, *to;
+	struct utmem_pool *p;
+	const char *name;
+	int err = arg_tenant(c, "tenant", &owner);
+
+	if (!err)
+		err = arg_text(c, "pool", &name);
+	if (!err)
+		err = arg_tenant(c, "to", &to);
+	if (err)
+		return err;
+	p = find_pool(owner, name);
+	if (!p)
+		return fail(c, -ENOENT, "tenant %s has no pool %.64s", owner->name, name);
+	err = utmem_ops(p)->pool_grant(p, to->pools, arg_true(c, "readonly"));
+	if (err == -EINVAL)
+		return fail(c, err, "pool %s/%s was not made to be shared", owner->name, name);
+	return err ? fail(c, err, "pool %s/%s: %s", owner->name, name, strerror(-err)) : 0;
+}
+
+/* ---- stats ---- */
+
+/* Adds @item, which is ours, or deletes it. */
+static bool adopt(cJSON *o, const char *name, cJSON *item)
+{
+	if (o && item && cJSON_AddItemToObject(o, name, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
+static int run_stats(struct command *c)
+{
+	cJSON *o = c->result = cJSON_CreateObject();
+
+	if (cJSON_AddStringToObject(o, "version", UTMEM_BUILD_VERSION) &&
+	    cJSON_AddStringToObject(o, "engine", c->daemon->opt->engine) &&
+	    adopt(o, "host", stats_host(c->daemon)) &&
+	    adopt(o, "tenants", stats_tenants(c->daemon)))
+		return 0;
+	return fail(c, -ENOMEM, "no memory");
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct command *c);
+} commands[] = {
+	{"tenant add", run_tenant_add},
+	{"tenant quota", run_tenant_quota},
+	{"tenant remove", run_tenant_remove},
+	{"tenant list", run_tenant_list},
+	{"pool list", run_pool_list},
+	{"pool grant", run_pool_grant},
+	{"stats", run_stats},
+};
+
+static int run(struct command *c, const cJSON *request)
+{
+	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(request, "cmd"));
+	size_t i;
+
+	if (!name)
+		return fail(c, -EINVAL, "not a JSON object with a string \"cmd\"");
+	c->args = cJSON_GetObjectItemCaseSensitive(request, "args");
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!strcmp(commands[i].name, name))
+			return commands[i].run(c);
+	}
+	return fail(c, -EOPNOTSUPP, "unknown command \"%.64s\"", name);
+}
+
+cJSON *command_run(struct daemon *d, const cJSON *request)
+{
+	struct command c = {.daemon = d};
+	int err = run(&c, request);
+	cJSON *reply = cJSON_CreateObject();
+
+	cJSON_AddBoolToObject(reply, "ok", !err);
+	if (err) {
+		cJSON_AddNumberToObject(reply, "errno", err);
+		cJSON_AddStringToObject(reply, "error", c.why);
+		cJSON_Delete(c.result);
+	} else if (c.result) {
+		cJSON_AddItemToObject(reply, "result", c.result);
+	}
+	return reply;
+}

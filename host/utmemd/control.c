@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the connections of operators: lines in, lines out. Called by daemon.c and
+ * by the loop, on the daemon's one thread; never waits for a peer.
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "host/utmemd/commands.h"
+#include "host/utmemd/control.h"
+#include "host/utmemd/daemon.h"
+#include "host/utmemd/log.h"
+
+struct control_client {
+	struct source src;
+	struct daemon *daemon;
+	LIST_ENTRY(control_client) link;
+	size_t in_len;
+	char in[CONTROL_LINE_MAX];
+	/* An answer under way; no request is looked at before it has gone. */
+	char *out;
+	size_t out_len, out_sent;
+};
+
+static void control_client_close(struct control_client *c)
+{
+	LIST_REMOVE(c, link);
+	c->daemon->control.nr_clients--;
+	loop_remove(&c->daemon->loop, &c->src);
+	close(c->src.fd);
+	free(c->out);
+	free(c);
+}
+
+/* 0 = gone, or on its way when there is room (EPOLLOUT). */
+static int flush_answer(struct control_client *c)
+{
+	while (c->out_sent < c->out_len) {
+		ssize_t n = send(c->src.fd, c->out + c->out_sent, c->out_len - c->out_sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EAGAIN)
+			return loop_change(&c->daemon->loop, &c->src, EPOLLOUT);
+		if (n < 0)
+			return -errno;
+		c->out_sent += (size_t)n;
+	}
+	free(c->out);
+	c->out = NULL;
+	return loop_change(&c->daemon->loop, &c->src, EPOLLIN | EPOLLRDHUP);
+}
+
+static int answer(struct control_client *c, const char *line)
+{
+	cJSON *request = cJSON_Parse(line);
+	cJSON *reply = command_run(c->daemon, request);
+
+	cJSON_Delete(request);
+	c->out = reply ? cJSON_PrintUnformatted(reply) : NULL;
+	cJSON_Delete(reply);
+	if (!c->out)
+		return -ENOMEM;
+	c->out_len = strlen(c->out);
+	c->out[c->out_len++] = '\n'; /* in place of the NUL */
+	c->out_sent = 0;
+	return flush_answer(c);
+}
+
+/* Every whole line that is here, as long as answers go out. */
+static int serve_lines(struct control_client *c)
+{
+	char *end;
+	int err;
+
+	while (!c->out && (end = memchr(c->in, '\n', c->in_len))) {
+		size_t used = (size_t)(end - c->in) + 1;
+
+		*end = '\0';
+		err = answer(c, c->in);
+		if (err)
+			return err;
+		c->in_len -= used;
+		memmove(c->in, c->in + used, c->in_len);
+	}
+	return c->in_len == sizeof(c->in) && !c->out ? -E2BIG : 0;
+}
+
+static int read_lines(struct control_client *c)
+{
+	ssize_t n = recv(c->src.fd, c->in + c->in_len, sizeof(c->in) - c->in_len, MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (!n)
+		return -ECONNRESET;
+	c->in_len += (size_t)n;
+	return serve_lines(c);
+}
+
+static void control_client_ready(struct source *s, uint32_t events)
+{
+	struct control_client *c = owner_of(s, struct control_client, src);
+	int err;
+
+	(void)events;
+	if (c->out) {
+		err = flush_answer(c);
+		if (!err && !c->out)
+			err = serve_lines(c);
+	} else {
+		err = read_lines(c);
+	}
+	if (err)
+		control_client_close(c);
+}
+
+/* The socket's mode says it, too; a mode can be changed. */
+static bool is_operator(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) &&
+	       (!cred.uid || cred.uid == geteuid());
+}
+
+static int control_client_open(struct control *ctl, struct daemon *d, int fd)
+{
+	struct control_client *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->src = (struct source){.fd = fd, .ready = control_client_ready};
+	c->daemon = d;
+	err = loop_add(&d->loop, &c->src, EPOLLIN | EPOLLRDHUP);
+	if (err) {
+		free(c);
+		return err;
+	}
+	LIST_INSERT_HEAD(&ctl->clients, c, link);
+	ctl->nr_clients++;
+	return 0;
+}
+
+static void control_connected(struct listener *l, int fd)
+{
+	struct control *ctl = owner_of(l, struct control, socket);
+	int err = -EPERM;
+
+	if (is_operator(fd))
+		err = ctl->nr_clients < CONTROL_CLIENTS_MAX
+			      ? control_client_open(ctl, l->daemon, fd)
+			      : -EUSERS;
+	if (!err)
+		return;
+	close(fd);
+	l->daemon->counters.nr_refused++;
+	log_warn("%s: connection refused: %s", l->addr.sun_path, strerror(-err));
+}
+
+int control_open(struct control *ctl, struct daemon *d)
+{
+	LIST_INIT(&ctl->clients);
+	ctl->nr_clients = 0;
+	return listener_open(&ctl->socket, d, CONTROL_SOCKET, SOCK_STREAM, 0600, control_connected);
+}
+
+void control_close(struct control *ctl)
+{
+	while (!LIST_EMPTY(&ctl->clients))
+		control_client_close(LIST_FIRST(&ctl->clients));
+	listener_close(&ctl->socket);
+}

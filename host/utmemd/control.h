@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socket: one JSON object a line, {"cmd": ..., "args": {...}}, and for
+ * each a line back, {"ok": true, "result": ...} or {"ok": false, "errno": ...,
+ * "error": ...}. Caller: daemon.c. Only root and the daemon's own user get in.
+ */
+#ifndef UTMEMD_CONTROL_H
+#define UTMEMD_CONTROL_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "host/utmemd/listener.h"
+
+#define CONTROL_CLIENTS_MAX 16u
+#define CONTROL_LINE_MAX 4096u /* bytes of one request, the newline included */
+#define CONTROL_SOCKET "control.sock"
+
+struct control_client;
+struct daemon;
+
+struct control {
+	struct listener socket;
+	LIST_HEAD(, control_client) clients;
+	uint32_t nr_clients;
+};
+
+int control_open(struct control *ctl, struct daemon *d);
+void control_close(struct control *ctl);
+
+#endif /* UTMEMD_CONTROL_H */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages with file descriptors on a unix socket, without waiting. */
+#ifndef UTMEMD_FDPASS_H
+#define UTMEMD_FDPASS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define FDPASS_MAX 2u /* descriptors in one message of ours */
+
+/* Send all of it or nothing, with @nr_fds <= FDPASS_MAX. 0 or -errno (-EAGAIN: the peer does not read). */
+int fdpass_send(int sock, const void *buf, size_t len, const int *fds, size_t nr_fds);
+
+/*
+ * Receive one message, cut to @len. Descriptors that come with it never enter this
+ * process. *whole is false when it was longer or brought descriptors.
+ * Return: bytes, 0 at the end (or for an empty packet), -errno.
+ */
+ssize_t fdpass_recv(int sock, void *buf, size_t len, bool *whole);
+
+#endif /* UTMEMD_FDPASS_H */

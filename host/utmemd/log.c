@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns stderr. Called from everywhere in utmemd, on its one thread. A line is one
+ * write, so that lines of several programs on one terminal do not mix.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/utmemd/log.h"
+
+#define LINE_MAX_LEN 1024
+
+static enum log_level level_max = LOG_INFO;
+static bool for_journal;
+
+/* JOURNAL_STREAM is inherited, too, by whoever redirects stderr: compare. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	if (!stream || sscanf(stream, "%llu:%llu", &dev, &ino) != 2 || fstat(STDERR_FILENO, &st))
+		return false;
+	return st.st_dev == dev && st.st_ino == ino;
+}
+
+void log_init(enum log_level most)
+{
+	level_max = most;
+	for_journal = stderr_is_journal();
+}
+
+static void write_line(enum log_level level, const char *name, const char *fmt, va_list args)
+{
+	static const char priority[] = {'3', '4', '6', '7'};
+	char line[LINE_MAX_LEN];
+	int n = 0;
+
+	if (for_journal)
+		n += snprintf(line, sizeof(line), "<%c>", priority[level]);
+	n += snprintf(line + n, sizeof(line) - n, "utmemd: ");
+	if (name)
+		n += snprintf(line + n, sizeof(line) - n, "tenant %s: ", name);
+	n += vsnprintf(line + n, sizeof(line) - n, fmt, args);
+	if (n > LINE_MAX_LEN - 1)
+		n = LINE_MAX_LEN - 1;
+	line[n++] = '\n';
+	/* Nobody is left to tell when this fails. */
+	if (write(STDERR_FILENO, line, n) < 0)
+		return;
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	if (level > level_max)
+		return;
+	va_start(args, fmt);
+	write_line(level, NULL, fmt, args);
+	va_end(args);
+}
+
+void log_always(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_line(LOG_INFO, NULL, fmt, args);
+	va_end(args);
+}
+
+void log_tenant(struct log_quota *quota, enum log_level level, const char *name, const char *fmt,
+		...)
+{
+	va_list args;
+
+	if (level > level_max)
+		return;
+	if (!quota->nr_left) {
+		quota->nr_dropped++;
+		return;
+	}
+	quota->nr_left--;
+	va_start(args, fmt);
+	write_line(level, name, fmt, args);
+	va_end(args);
+}
+
+void log_quota_refill(struct log_quota *quota, const char *name)
+{
+	if (quota->nr_dropped)
+		log_warn("tenant %s: %u more lines were not written", name, quota->nr_dropped);
+	*quota = (struct log_quota){.nr_left = LOG_LINES_PER_BEAT};
+}

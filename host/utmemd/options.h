@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the operator chose, from flags and the configuration file, out of one
+ * table (options.c). Read-only after start.
+ */
+#ifndef UTMEMD_OPTIONS_H
+#define UTMEMD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/pool/pool.h"
+
+struct tenant_option {
+	char name[UTMEM_POOL_NAME_LEN];
+	uint64_t quota; /* bytes */
+};
+
+struct options {
+	char *config;
+	char *run_dir;
+	uint64_t socket_mode;
+	uint64_t arena;		/* bytes */
+	uint64_t overcommit;	/* 0 or 1 */
+	uint64_t window;	/* bytes, of a VM */
+	uint64_t client_window; /* bytes, most and default of a unix: client */
+	uint64_t vectors;	/* of a VM's device */
+	uint64_t max_queues;	/* per window */
+	uint64_t max_clients;	/* per tenant */
+	uint64_t poll_usecs;
+	uint64_t heartbeat_ms;
+	char *engine;
+	char *log_level;
+	struct tenant_option *tenants;
+	uint32_t nr_tenants;
+};
+
+enum options_result {
+	OPTIONS_RUN,
+	OPTIONS_DONE,  /* --help, --version: printed */
+	OPTIONS_WRONG, /* the reason is on stderr */
+};
+
+enum options_result options_init(struct options *o, int argc, char **argv);
+void options_exit(struct options *o);
+
+/* The log_level that o->log_level names. */
+int options_log_level(const struct options *o);
+
+#endif /* UTMEMD_OPTIONS_H */

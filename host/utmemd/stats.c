@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the names of what is counted, and gathers it. Called by commands.c, on the
+ * daemon's one thread. Counters only grow; names that end in _bytes are bytes;
+ * everything else in the tables is what there is at the moment.
+ */
+#include <cjson/cJSON.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/utmemd/client.h"
+#include "host/utmemd/daemon.h"
+#include "host/utmemd/ivshmem.h"
+#include "host/utmemd/stats.h"
+#include "host/utmemd/tenant.h"
+#include "host/utmemd/window.h"
+
+struct metric {
+	const char *name;
+	size_t off; /* of a uint64_t */
+};
+
+struct host_stat {
+	struct utmem_service_counters service;
+	struct daemon_counters daemon;
+	struct utmem_engine_stat engine;
+	uint64_t tenants, vms, clients;
+};
+
+#define HOST(name, field)                               \
+	{                                               \
+		name, offsetof(struct host_stat, field) \
+	}
+static const struct metric host_metrics[] = {
+	HOST("tenants", tenants),
+	HOST("vms", vms),
+	HOST("clients", clients),
+	HOST("arena_bytes", engine.arena_bytes),
+	HOST("live_bytes", engine.live_bytes),
+	HOST("dead_bytes", engine.dead_bytes),
+	HOST("free_bytes", engine.free_bytes),
+	HOST("index_bytes", engine.index_bytes),
+	HOST("items", engine.nr_items),
+	HOST("evicted", engine.nr_evicted),
+	HOST("cleaned_bytes", engine.nr_cleaned_bytes),
+	HOST("requests", service.nr_requests),
+	HOST("batches", service.nr_batches),
+	HOST("wakes", service.nr_wakes),
+	HOST("arms", service.nr_arms),
+	HOST("sleeps", daemon.nr_sleeps),
+	HOST("doorbells", daemon.nr_doorbells),
+	HOST("malformed", service.nr_malformed),
+	HOST("broken", service.nr_broken),
+	HOST("value_in_bytes", service.value_bytes_in),
+	HOST("value_out_bytes", service.value_bytes_out),
+	HOST("bad_messages", daemon.nr_bad_messages),
+	HOST("refused", daemon.nr_refused),
+	HOST("accept_pauses", daemon.nr_accept_pauses),
+};
+
+struct tenant_stat {
+	struct utmem_service_counters service;
+	uint64_t quota, used, pools, vm, clients, queues, doorbells;
+};
+
+#define TENANT(name, field)                               \
+	{                                                 \
+		name, offsetof(struct tenant_stat, field) \
+	}
+static const struct metric tenant_metrics[] = {
+	TENANT("quota_bytes", quota),
+	TENANT("used_bytes", used),
+	TENANT("pools", pools),
+	TENANT("vm", vm),
+	TENANT("clients", clients),
+	TENANT("queues", queues),
+	TENANT("requests", service.nr_requests),
+	TENANT("batches", service.nr_batches),
+	TENANT("doorbells", doorbells),
+	TENANT("wakes", service.nr_wakes),
+	TENANT("malformed", service.nr_malformed),
+	TENANT("broken", service.nr_broken),
+	TENANT("value_in_bytes", service.value_bytes_in),
+	TENANT("value_out_bytes", service.value_bytes_out),
+};
+
+#define POOL(name, field)                                         \
+	{                                                         \
+		name, offsetof(struct utmem_pool_counters, field) \
+	}
+static const struct metric pool_metrics[] = {
+	POOL("items", nr_items),
+	POOL("key_bytes", key_bytes),
+	POOL("value_bytes", value_bytes),
+	POOL("used_bytes", used_bytes),
+	POOL("puts", nr_puts),
+	POOL("gets", nr_gets),
+	POOL("hits", nr_hits),
+	POOL("dels", nr_dels),
+	POOL("evicted", nr_evicted),
+	POOL("refused", nr_refused),
+};
+
+#define NR(table) (sizeof(table) / sizeof((table)[0]))
+
+static cJSON *add_metrics(cJSON *o, const struct metric *m, size_t n, const void *stat)
+{
+	size_t i;
+
+	for (i = 0; o && i < n; i++) {
+		uint64_t v = *(const uint64_t *)(const void *)((const char *)stat + m[i].off);
+
+		if (!cJSON_AddNumberToObject(o, m[i].name, (double)v)) {
+			cJSON_Delete(o);
+			return NULL;
+		}
+	}
+	return o;
+}
+
+void stats_sum(struct utmem_service_counters *sum, const struct utmem_service_counters *c)
+{
+	sum->nr_requests += c->nr_requests;
+	sum->nr_batches += c->nr_batches;
+	sum->nr_wakes += c->nr_wakes;
+	sum->nr_arms += c->nr_arms;
+	sum->nr_malformed += c->nr_malformed;
+	sum->nr_broken += c->nr_broken;
+	sum->value_bytes_in += c->value_bytes_in;
+	sum->value_bytes_out += c->value_bytes_out;
+}
+
+cJSON *stats_host(struct daemon *d)
+{
+	struct host_stat stat = {.daemon = d->counters};
+	struct tenant *t;
+
+	utmem_service_stat(d->service, &stat.service);
+	utmem_ops(d->engine)->stat(d->engine, &stat.engine);
+	TAILQ_FOREACH(t, &d->tenants, link)
+	{
+		stat.tenants++;
+		stat.vms += t->vm != NULL;
+		stat.clients += t->nr_clients;
+	}
+	return add_metrics(cJSON_CreateObject(), host_metrics, NR(host_metrics), &stat);
+}
+
+static void add_window(struct tenant_stat *stat, const struct window *w)
+{
+	struct utmem_window_stat one;
+
+	if (!w)
+		return;
+	utmem_window_stat(w->served, &one);
+	stats_sum(&stat->service, &one.counters);
+	stat->queues += one.nr_queues;
+	stat->doorbells += w->nr_doorbells;
+}
+
+cJSON *stats_tenant(struct tenant *t)
+{
+	struct tenant_stat stat = {.service = t->past, .doorbells = t->past_doorbells};
+	struct utmem_tenant_stat pools;
+	struct client *c;
+	cJSON *o;
+
+	utmem_ops(t->pools)->tenant_stat(t->pools, &pools);
+	stat.quota = pools.quota_bytes;
+	stat.used = pools.used_bytes;
+	stat.pools = pools.nr_pools;
+	stat.vm = t->vm != NULL;
+	stat.clients = t->nr_clients;
+	if (t->vm)
+		add_window(&stat, vm_window(t->vm));
+	for (c = LIST_FIRST(&t->clients); c; c = client_next(c))
+		add_window(&stat, client_window(c));
+	o = cJSON_CreateObject();
+	if (o && !cJSON_AddStringToObject(o, "name", t->name)) {
+		cJSON_Delete(o);
+		return NULL;
+	}
+	return add_metrics(o, tenant_metrics, NR(tenant_metrics), &stat);
+}
+
+cJSON *stats_tenants(struct daemon *d)
+{
+	cJSON *list = cJSON_CreateArray();
+	struct tenant *t;
+
+	TAILQ_FOREACH(t, &d->tenants, link)
+	{
+		if (list && !cJSON_AddItemToArray(list, stats_tenant(t))) {
+			cJSON_Delete(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+/* false: no memory. */
+static bool add_pool_kind(cJSON *o, const struct utmem_pool *p)
+{
+	struct utmem_pool_kind kind = utmem_ops(p)->pool_kind(p);
+	struct utmem_tenant_stat owner;
+	struct utmem_tenant *t = utmem_ops(p)->pool_tenant(p);
+
+	utmem_ops(t)->tenant_stat(t, &owner);
+	return cJSON_AddStringToObject(o, "tenant", owner.name) &&
+	       cJSON_AddStringToObject(o, "name", utmem_ops(p)->pool_name(p)) &&
+	       cJSON_AddStringToObject(o, "kind", kind.ephemeral ? "ephemeral" : "persistent") &&
+	       cJSON_AddBoolToObject(o, "shared", kind.shared) &&
+	       cJSON_AddBoolToObject(o, "guest_shared", kind.guest_shared) &&
+	       cJSON_AddNumberToObject(o, "owner", kind.owner);
+}
+
+cJSON *stats_pool(const struct utmem_pool *p)
+{
+	struct utmem_pool_counters counters;
+	cJSON *o = cJSON_CreateObject();
+
+	if (o && !add_pool_kind(o, p)) {
+		cJSON_Delete(o);
+		return NULL;
+	}
+	utmem_ops(p)->pool_stat(p, &counters);
+	return add_metrics(o, pool_metrics, NR(pool_metrics), &counters);
+}

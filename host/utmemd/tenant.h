@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A tenant: a name, a quota, one socket for its VM and one for its processes,
+ * and who is connected. Callers: daemon.c, commands.c, and its connections.
+ */
+#ifndef UTMEMD_TENANT_H
+#define UTMEMD_TENANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "host/pool/pool.h"
+#include "host/service/service.h"
+#include "host/utmemd/listener.h"
+#include "host/utmemd/log.h"
+
+struct client;
+struct daemon;
+struct vm;
+struct window;
+
+struct tenant {
+	struct daemon *daemon;
+	char name[UTMEM_POOL_NAME_LEN];
+	struct utmem_tenant *pools; /* the engine's */
+	struct listener vm_socket;
+	struct listener client_socket;
+	struct vm *vm; /* at most one */
+	LIST_HEAD(, client) clients;
+	uint32_t nr_clients; /* at most opt->max_clients */
+	struct log_quota log;
+	/* Of windows that are closed: what a tenant has done does not become less. */
+	struct utmem_service_counters past;
+	uint64_t past_doorbells;
+	TAILQ_ENTRY(tenant) link; /* daemon.tenants */
+};
+
+/* 0, or -errno (-EEXIST, -EINVAL name, as the sockets say). */
+int tenant_open(struct daemon *d, const char *name, uint64_t quota);
+/* Ends its connections. -EBUSY when another tenant is attached to a pool of it; then nothing but the connections is gone. */
+int tenant_remove(struct tenant *t);
+/* At the daemon's end: without asking the engine. */
+void tenant_close(struct tenant *t);
+struct tenant *tenant_find(struct daemon *d, const char *name);
+
+bool tenant_attached(const struct tenant *t);
+/* @w is about to be closed. */
+void tenant_count(struct tenant *t, const struct window *w);
+
+#endif /* UTMEMD_TENANT_H */
