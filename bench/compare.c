@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Loads floor and system with the same keys, then lets them take turns, and prints
+ * medians. Called by scenarios, on the main thread; neither spins while the other
+ * is measured.
+ */
+#include "bench/compare.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench/report.h"
+
+#define ROUNDS_MAX 1000u
+#define LOADED_BYTES (256ull << 20) /* of values, when --items does not say */
+#define ITEMS_DEFAULT 100000u
+
+struct comparison {
+	const char *scenario;
+	const struct options *o;
+	uint64_t items;
+	struct target *floor;
+	struct target *system; /* NULL: the floor alone is shown */
+};
+
+static uint64_t nr_items(const struct options *o)
+{
+	uint64_t n = LOADED_BYTES / (o->value + 1);
+
+	if (o->items)
+		return o->items;
+	return n > ITEMS_DEFAULT ? ITEMS_DEFAULT : n;
+}
+
+static int preload(struct target *t, const struct comparison *c)
+{
+	struct load load = {
+		.op = BENCH_PUT,
+		.depth = (uint32_t)c->o->depth,
+		.batch = (uint32_t)c->o->batch,
+		.items = c->items,
+		.requests = c->items,
+		.in_order = true,
+	};
+	struct result ignored = {0};
+
+	if (c->o->pause)
+		load.depth = load.batch;
+	return t->run(t, &load, &ignored);
+}
+
+static struct load round_load(const struct options *o, enum bench_op op, uint64_t items)
+{
+	return (struct load){
+		.op = op,
+		.depth = (uint32_t)(o->pause ? o->batch : o->depth),
+		.batch = (uint32_t)o->batch,
+		.items = items,
+		.requests = o->requests,
+		.ns = o->requests ? 0 : o->seconds * 1000000000u / o->rounds,
+	};
+}
+
+/* What the rounds of one target gave. */
+struct series {
+	double mops[ROUNDS_MAX];
+	uint32_t rounds;
+	uint64_t requests;
+	struct histogram latency;
+};
+
+static int run_round(struct target *t, const struct load *load, struct series *s)
+{
+	struct result result = {0};
+	int err = t->run(t, load, &result);
+
+	if (err)
+		return err;
+	s->mops[s->rounds++] = (double)result.requests * 1000 / (double)(result.ns + !result.ns);
+	s->requests += result.requests;
+	histogram_merge(&s->latency, &result.latency);
+	return 0;
+}
+
+static uint64_t doorbells(struct target *t)
+{
+	return t && t->doorbells ? t->doorbells(t) : 0;
+}
+
+static int measure(const struct comparison *c, enum bench_op op, const char *op_name)
+{
+	static struct series floor, system;
+	struct series *shown = c->system ? &system : &floor;
+	struct load load = round_load(c->o, op, c->items);
+	uint64_t bells = doorbells(c->system);
+	struct row row = {.scenario = c->scenario, .op = op_name, .o = c->o};
+	int err = 0;
+
+	memset(&floor, 0, sizeof(floor));
+	memset(&system, 0, sizeof(system));
+	for (uint32_t i = 0; i < c->o->rounds && !err; i++) {
+		err = run_round(c->floor, &load, &floor);
+		if (!err && c->system)
+			err = run_round(c->system, &load, &system);
+	}
+	if (err)
+		return err;
+	row.doorbells_per_op = (double)(doorbells(c->system) - bells) / (double)(shown->requests);
+	row.rounds = shown->rounds;
+	row.latency = &shown->latency;
+	row.mops = spread_of(shown->mops, shown->rounds);
+	row.floor = spread_of(floor.mops, floor.rounds);
+	report_row(&row);
+	return 0;
+}
+
+/* Is @name one of the comma-separated words of --ops? */
+static bool has_op(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+		if (!strncmp(p, name, len) && (!p[len] || p[len] == ','))
+			return true;
+	return false;
+}
+
+static int measure_all(const struct comparison *c)
+{
+	int err = preload(c->floor, c);
+
+	if (!err && c->system)
+		err = preload(c->system, c);
+	if (!err && has_op(c->o->ops, "put"))
+		err = measure(c, BENCH_PUT, "put");
+	if (!err && has_op(c->o->ops, "get"))
+		err = measure(c, BENCH_GET, "get");
+	return err;
+}
+
+int compare(const char *scenario, const struct options *o, const struct target *system)
+{
+	struct comparison c = {.scenario = scenario, .o = o, .items = nr_items(o)};
+	int err;
+
+	if (target_floor.open(&c.floor, o, c.items))
+		return 1;
+	if (system && system->open(&c.system, o, c.items)) {
+		c.floor->close(c.floor);
+		return 1;
+	}
+	report_columns(o);
+	err = measure_all(&c);
+	if (err)
+		fprintf(stderr, "utmem-bench: a request failed: %s\n", strerror(-err));
+	if (c.system)
+		c.system->close(c.system);
+	c.floor->close(c.floor);
+	return err ? 1 : 0;
+}
