@@ -119,7 +119,6 @@ void batch_down(struct batch *b, int err)
 	b->down = err;
 	b->retry_us = 0;
 	b->silent_us = 0;
-	b->lost = 0;
 	b->counters.nr_downs++;
 	turn_unwatch(b);
 	RedisModule_Log(NULL, "warning", "host is down (%d requests in flight): %s",
@@ -129,6 +128,7 @@ void batch_down(struct batch *b, int err)
 	fail_list(b, &b->fresh);
 	b->nr_inflight = 0;
 	b->nr_fresh = 0;
+	b->lost = 0; /* which the requests that failed just now have set */
 }
 
 int batch_submit(struct batch *b)
@@ -196,4 +196,24 @@ void batch_wait(struct batch *b, struct command *c)
 		}
 		batch_reap(b);
 	}
+}
+
+/* Requests wait, and none has been completed since the last cron tick. */
+static bool seems_to_hang(const struct batch *b)
+{
+	return b->nr_inflight && b->nr_completed == b->nr_completed_seen;
+}
+
+const struct utmem_pool_stat *batch_pool_stat(struct batch *b)
+{
+	int err;
+
+	if (b->down)
+		b->pool_stat = (struct utmem_pool_stat){0};
+	if (b->down || seems_to_hang(b))
+		return &b->pool_stat;
+	err = utmem_pool_stat(b->lane.q, b->lane.pool, &b->pool_stat);
+	if (error_is_down(err))
+		b->lost = err;
+	return &b->pool_stat;
 }

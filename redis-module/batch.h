@@ -18,6 +18,7 @@
 #include "redis-module/command.h"
 #include "redis-module/lane.h"
 #include "redis-module/options.h"
+#include "redis-module/reconnect.h"
 
 struct batch_counters {
 	uint64_t nr_commands, nr_sync_commands;
@@ -40,6 +41,7 @@ struct batch {
 		nr_live; /* commands that have not been freed; the lane stays while there are any */
 	int down;	 /* 0, or the -errno that every command gets */
 	int lost;	 /* a completion said that the lane is lost: why */
+	struct reconnect reconnect;
 	int64_t retry_us;			  /* when to connect again */
 	uint64_t nr_completed, nr_completed_seen; /* in all, and as of the last cron tick */
 	int64_t silent_us; /* cron has seen no progress since then; 0: it has */
@@ -48,21 +50,33 @@ struct batch {
 	bool event;  /* the queue's fd was readable */
 	uint32_t poll_skip, poll_misses; /* polling inline backs off while it finds nothing */
 	struct batch_counters counters;
+	struct utmem_pool_stat pool_stat; /* as last told by the host */
 };
 
 /**
- * batch_init - connect, and hook into the event loop
+ * batch_init - connect
  * @step: on failure, what could not be done
  *
  * Return: 0 or -errno.
  */
-int batch_init(struct batch *b, RedisModuleCtx *ctx, const struct options *opt, const char **step);
-/* -EBUSY while commands are under way, and nothing has changed. */
+int batch_init(struct batch *b, const struct options *opt, const char **step);
+/*
+ * Hook into the event loop; the last thing that a module does to load, for Redis
+ * forgets no hooks of one that fails. 0, or -errno and there are none.
+ */
+int batch_run(struct batch *b, RedisModuleCtx *ctx);
+/* -EBUSY while commands or an attempt to reach the host are under way, and nothing has changed. */
 int batch_exit(struct batch *b);
 
 /* Start @c's requests; they are handed over before the event loop sleeps. When all have ended, c->bc is unblocked. */
 void batch_start(struct batch *b, struct command *c);
 /* Hand over what is prepared, and wait until @c (with bc NULL) has ended. Others' completions are served meanwhile. */
 void batch_wait(struct batch *b, struct command *c);
+
+/*
+ * The pool's numbers. Asking waits for the host, so one that seems to hang is not
+ * asked: its last numbers stand. While it is down they are 0.
+ */
+const struct utmem_pool_stat *batch_pool_stat(struct batch *b);
 
 #endif /* UTMEM_REDIS_BATCH_H */

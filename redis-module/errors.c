@@ -22,6 +22,7 @@ static const struct error_row {
 	{EINVAL, false, "ERR utmem: the host does not accept the request"},
 	{EOPNOTSUPP, false, "ERR utmem: the host does not know the request"},
 	{ETIME, true, "UTMEMDOWN utmem: the host does not answer"},
+	{ETIMEDOUT, true, "UTMEMDOWN utmem: the host does not answer"},
 	{ECONNRESET, true, "UTMEMDOWN utmem: the host has ended this connection"},
 	{ESHUTDOWN, true, "UTMEMDOWN utmem: the host has shut down"},
 	{EPIPE, true, "UTMEMDOWN utmem: the host is gone"},

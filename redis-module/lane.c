@@ -92,17 +92,25 @@ void lane_stats(const struct lane *lane, struct utmem_stats *out)
 		stats_add(out, &now);
 }
 
-void lane_close(struct lane *lane)
+void lane_forget(struct lane *lane)
 {
 	struct utmem_stats sum;
 
 	lane_stats(lane, &sum);
 	lane->past = sum;
-	if (lane->q)
-		utmem_queue_exit(lane->q);
 	lane->q = NULL;
-	utmem_disconnect(lane->utmem);
 	lane->utmem = NULL;
+}
+
+void lane_close(struct lane *lane)
+{
+	struct utmem_queue *q = lane->q;
+	struct utmem *utmem = lane->utmem;
+
+	lane_forget(lane);
+	if (q)
+		utmem_queue_exit(q);
+	utmem_disconnect(utmem);
 }
 
 void *lane_buf_alloc(struct lane *lane, size_t len)

@@ -44,6 +44,9 @@ int lane_open(struct lane *lane, const struct options *opt, const char **step);
 /* No request holds a buffer of it any more. A closed lane is allowed. */
 void lane_close(struct lane *lane);
 
+/* Somebody else has its connection now; the counters stay, with what it counted so far in them. */
+void lane_forget(struct lane *lane);
+
 /* Over every connection since the module was loaded. */
 void lane_stats(const struct lane *lane, struct utmem_stats *out);
 

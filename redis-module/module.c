@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The module's entry and exit: options, host, commands, in this order.
+ * The module's entry and exit: options, host, commands, event loop, in this order.
  * Called by Redis, on its main thread.
  */
 #include <string.h>
@@ -37,11 +37,22 @@ static int parse_options(RedisModuleCtx *ctx, struct options *opt, RedisModuleSt
 static int connect_host(RedisModuleCtx *ctx, const struct options *opt)
 {
 	const char *step;
-	int err = batch_init(&batch, ctx, opt, &step);
+	int err = batch_init(&batch, opt, &step);
 
 	if (err) {
 		RedisModule_Log(ctx, "warning", "%s: cannot %s: %s", opt->transport, step,
 				strerror(-err));
+		return REDISMODULE_ERR;
+	}
+	return REDISMODULE_OK;
+}
+
+/* When this fails, only the connection is left to be undone: Redis forgets the commands. */
+static int start(RedisModuleCtx *ctx, const struct options *opt)
+{
+	if (commands_register(ctx, &batch) != REDISMODULE_OK || batch_run(&batch, ctx)) {
+		RedisModule_Log(ctx, "warning", "cannot register the commands or the event loop");
+		lane_close(&batch.lane);
 		return REDISMODULE_ERR;
 	}
 	RedisModule_Log(ctx, "notice", "utmem %s: %s, pool %s", UTMEM_VERSION, opt->transport,
@@ -63,17 +74,14 @@ int RedisModule_OnLoad(RedisModuleCtx *ctx, RedisModuleString **argv, int argc)
 	if (parse_options(ctx, &opt, argv, argc) != REDISMODULE_OK ||
 	    connect_host(ctx, &opt) != REDISMODULE_OK)
 		return REDISMODULE_ERR;
-	if (commands_register(ctx, &batch) != REDISMODULE_OK) {
-		batch_exit(&batch);
-		return REDISMODULE_ERR;
-	}
-	return REDISMODULE_OK;
+	return start(ctx, &opt);
 }
 
 int RedisModule_OnUnload(RedisModuleCtx *ctx)
 {
 	if (batch_exit(&batch) == 0)
 		return REDISMODULE_OK;
-	RedisModule_Log(ctx, "warning", "commands are under way (%u): not unloaded", batch.nr_live);
+	RedisModule_Log(ctx, "warning", "%u commands are under way%s: not unloaded", batch.nr_live,
+			batch.reconnect.running ? ", and an attempt to reach the host" : "");
 	return REDISMODULE_ERR;
 }

@@ -56,11 +56,11 @@ static const struct {
 };
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
 
-/* While the host is down, the pool's numbers are 0. */
-static void take_snapshot(const struct batch *b, struct snapshot *s)
+static void take_snapshot(struct batch *b, struct snapshot *s)
 {
 	*s = (struct snapshot){
 		.batch = b->counters,
+		.pool = *batch_pool_stat(b),
 		.up = !b->down,
 		.nr_inflight = b->nr_inflight,
 		.nr_fresh = b->nr_fresh,
@@ -71,11 +71,9 @@ static void take_snapshot(const struct batch *b, struct snapshot *s)
 		.nr_spilled = b->lane.nr_spilled,
 	};
 	lane_stats(&b->lane, &s->queue);
-	if (!b->down && utmem_pool_stat(b->lane.q, b->lane.pool, &s->pool) != 0)
-		s->pool = (struct utmem_pool_stat){0};
 }
 
-int stats_reply(RedisModuleCtx *ctx, const struct batch *b)
+int stats_reply(RedisModuleCtx *ctx, struct batch *b)
 {
 	struct snapshot s;
 

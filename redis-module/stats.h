@@ -7,6 +7,6 @@
 #include "redis-module/batch.h"
 
 /* Reply with a map of names and numbers. Asks the host for the pool's. */
-int stats_reply(RedisModuleCtx *ctx, const struct batch *b);
+int stats_reply(RedisModuleCtx *ctx, struct batch *b);
 
 #endif /* UTMEM_REDIS_STATS_H */

@@ -124,10 +124,12 @@ static void on_readable(int fd, void *arg, int mask)
 	utmem_event_clear(b->lane.q);
 }
 
-void turn_watch(struct batch *b)
+int turn_watch(struct batch *b)
 {
-	RedisModule_EventLoopAdd(utmem_event_fd(b->lane.q), REDISMODULE_EVENTLOOP_READABLE,
-				 on_readable, b);
+	if (RedisModule_EventLoopAdd(utmem_event_fd(b->lane.q), REDISMODULE_EVENTLOOP_READABLE,
+				     on_readable, b) == REDISMODULE_OK)
+		return 0;
+	return errno ? -errno : -EMFILE;
 }
 
 void turn_unwatch(struct batch *b)
@@ -151,23 +153,28 @@ static void check_silence(struct batch *b, int64_t now)
 	b->nr_completed_seen = b->nr_completed;
 }
 
-/* Connecting waits for the host, so it is tried by the clock and not by each command. */
-static void try_reconnect(struct batch *b, int64_t now)
+/* The attempt has ended, well or not: the next one is due a while from now. */
+static void end_reconnect(struct batch *b, int64_t now)
 {
-	const char *step;
-	int err;
+	int err = reconnect_finish(&b->reconnect, &b->lane);
 
-	if (b->nr_live || now < b->retry_us)
+	if (err == -EINPROGRESS)
 		return;
 	b->retry_us = now + RETRY_USECS;
-	lane_close(&b->lane);
-	err = lane_open(&b->lane, &b->opt, &step);
-	if (err)
+	if (err || turn_watch(b))
 		return;
 	b->down = 0;
 	b->counters.nr_reconnects++;
-	turn_watch(b);
 	RedisModule_Log(NULL, "notice", "host is back");
+}
+
+/* Commands that have not been freed may have values in the lost lane. */
+static void try_reconnect(struct batch *b, int64_t now)
+{
+	if (b->reconnect.running)
+		end_reconnect(b, now);
+	else if (!b->nr_live && now >= b->retry_us)
+		reconnect_start(&b->reconnect, &b->lane, &b->opt);
 }
 
 static void on_cron(RedisModuleCtx *ctx, RedisModuleEvent eid, uint64_t subevent, void *data)
@@ -184,32 +191,45 @@ static void on_cron(RedisModuleCtx *ctx, RedisModuleEvent eid, uint64_t subevent
 		check_silence(b, clock_us());
 }
 
-int batch_init(struct batch *b, RedisModuleCtx *ctx, const struct options *opt, const char **step)
+int batch_init(struct batch *b, const struct options *opt, const char **step)
 {
-	int err;
-
 	b->opt = *opt;
 	TAILQ_INIT(&b->fresh);
 	TAILQ_INIT(&b->ready);
 	TAILQ_INIT(&b->inflight);
-	err = lane_open(&b->lane, opt, step);
+	return lane_open(&b->lane, opt, step);
+}
+
+static int hook(RedisModuleCtx *ctx)
+{
+	if (RedisModule_SubscribeToServerEvent(ctx, RedisModuleEvent_EventLoop, on_event_loop) !=
+	    REDISMODULE_OK)
+		return -EOPNOTSUPP;
+	if (RedisModule_SubscribeToServerEvent(ctx, RedisModuleEvent_CronLoop, on_cron) !=
+	    REDISMODULE_OK) {
+		RedisModule_SubscribeToServerEvent(ctx, RedisModuleEvent_EventLoop, NULL);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+int batch_run(struct batch *b, RedisModuleCtx *ctx)
+{
+	int err = turn_watch(b);
+
 	if (err)
 		return err;
 	turning = b;
-	*step = "hook into the event loop";
-	if (RedisModule_SubscribeToServerEvent(ctx, RedisModuleEvent_EventLoop, on_event_loop) ||
-	    RedisModule_SubscribeToServerEvent(ctx, RedisModuleEvent_CronLoop, on_cron)) {
-		lane_close(&b->lane);
-		return -EOPNOTSUPP;
-	}
-	turn_watch(b);
-	return 0;
+	err = hook(ctx);
+	if (err)
+		turn_unwatch(b);
+	return err;
 }
 
 int batch_exit(struct batch *b)
 {
-	/* A wake-up that is still queued names code of ours. */
-	if (b->nr_live || b->woken)
+	/* A wake-up that is still queued names code of ours, as the thread does. */
+	if (b->nr_live || b->woken || b->reconnect.running)
 		return -EBUSY;
 	if (!b->down)
 		turn_unwatch(b);

@@ -10,7 +10,7 @@
 #include "redis-module/batch.h"
 
 /* turn.c */
-void turn_watch(struct batch *b);   /* the queue's fd wakes the event loop */
+int turn_watch(struct batch *b);    /* the queue's fd wakes the event loop: 0 or -errno */
 void turn_unwatch(struct batch *b); /* a lane that is down does not */
 void turn_needed(struct batch *b);  /* something is prepared: the loop must not sleep on it */
 
