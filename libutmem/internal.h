@@ -73,6 +73,7 @@ struct utmem_queue {
 	const struct utmem_transport *ops;
 	int error;	  /* 0, or why the queue has ended: it stays */
 	uint32_t nr_held; /* published, the doorbell left to the wait that follows at once */
+	bool deferred;	  /* the last kick may be held back: whoever sleeps rings for it */
 	uint64_t spin_ns;
 	struct utmem_stats stats;
 	struct utmem_keys keys;

@@ -215,6 +215,7 @@ static int submit(struct utmem_queue *q, bool flush)
 	if (!utmem_kick_needed(q->svc))
 		return n;
 	q->stats.kicks++;
+	q->deferred = !flush;
 	err = q->ops->kick(q, (uint32_t)n, flush);
 	return err < 0 ? err : n;
 }

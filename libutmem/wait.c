@@ -167,9 +167,11 @@ int utmem_event_arm(struct utmem_queue *q)
 {
 	int err = utmem_queue_enough(q, 1);
 
-	if (err == -EAGAIN && q->ops->defers && utmem_kick_needed(q->svc)) {
+	/* One that rang at once needs no second doorbell, even if the host has not woken up yet. */
+	if (err == -EAGAIN && q->deferred && utmem_kick_needed(q->svc)) {
 		int rung = q->ops->kick(q, 0, true);
 
+		q->deferred = false;
 		if (rung < 0)
 			return rung;
 	}
