@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/utmemN: what a process may say, copied once, checked, handed on; and its view
+ * of the window. Called by the VFS and by page faults, process context.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "utmem.h"
+
+#define CONTROL_PGOFF (UTMEM_MMAP_CONTROL >> PAGE_SHIFT)
+#define FAULT_AROUND 16 /* pages mapped by one fault, at most */
+
+static_assert(PAGE_SIZE == UTMEM_PAGE);
+
+/* ---- ioctl: each handler copies in once, checks, acts, copies out ---- */
+
+static bool all_zero(const void *p, size_t len)
+{
+	return !memchr_inv(p, 0, len);
+}
+
+static struct utmem_queue *file_queue(struct utmem_file *f)
+{
+	return smp_load_acquire(&f->queue); /* with ioc_queue_create() */
+}
+
+static int ioc_info(struct utmem_file *f, void __user *arg)
+{
+	struct utmem_dev *dev = f->dev;
+	struct utmem_ioc_info info = {
+		.abi_major = dev->hdr.abi_major,
+		.abi_minor = dev->hdr.abi_minor,
+		.epoch = utmem_epoch(dev),
+		.features = dev->features,
+		.window_len = dev->hdr.window_len,
+		.max_queues = dev->hdr.max_queues,
+		.max_sq_entries = dev->hdr.max_sq_entries,
+		.max_data_len = dev->hdr.max_data_len,
+		.max_key_len = dev->hdr.max_key_len,
+		.max_value_len = dev->hdr.max_value_len,
+		.batch_max = READ_ONCE(dev->batch_max),
+		.batch_usecs = READ_ONCE(dev->batch_usecs),
+	};
+
+	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+/* f->lock */
+static int create_locked(struct utmem_file *f, struct utmem_ioc_queue *io, void __user *arg)
+{
+	struct utmem_queue *q;
+	int err;
+
+	if (f->queue)
+		return -EBUSY;
+	err = utmem_queue_create(f, io, &q);
+	if (err)
+		return err;
+	io->cq_entries = q->geo.cq_entries;
+	io->svc_slot = q->svc_slot;
+	io->geo = q->geo;
+	io->geo.off = 0;
+	if (copy_to_user(arg, io, sizeof(*io))) {
+		utmem_queue_destroy(q);
+		return -EFAULT;
+	}
+	smp_store_release(&f->queue, q); /* with file_queue(): the queue is whole */
+	/* Whoever polled the file before it had a queue looks again. */
+	wake_up_poll(&f->poll_wait, EPOLLIN);
+	return 0;
+}
+
+static int ioc_queue_create(struct utmem_file *f, void __user *arg)
+{
+	struct utmem_ioc_queue io;
+	int err;
+
+	if (copy_from_user(&io, arg, sizeof(io)))
+		return -EFAULT;
+	if (!all_zero(io.resv, sizeof(io.resv)))
+		return -EINVAL;
+	if (mutex_lock_killable(&f->lock))
+		return -ERESTARTSYS;
+	err = create_locked(f, &io, arg);
+	mutex_unlock(&f->lock);
+	return err;
+}
+
+static int copy_pool(struct utmem_ioc_pool *io, void __user *arg)
+{
+	if (copy_from_user(io, arg, sizeof(*io)))
+		return -EFAULT;
+	return io->resv0 || !all_zero(io->resv, sizeof(io->resv)) ? -EINVAL : 0;
+}
+
+static int ioc_pool_open(struct utmem_file *f, void __user *arg)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_ioc_pool io;
+	int err;
+
+	err = copy_pool(&io, arg);
+	if (err)
+		return err;
+	if (!q)
+		return -ENXIO;
+	err = utmem_pool_open(q, &io);
+	if (err)
+		return err;
+	if (copy_to_user(arg, &io, sizeof(io))) {
+		utmem_pool_end(q, UTMEM_OP_POOL_CLOSE, io.handle);
+		return -EFAULT;
+	}
+	return 0;
+}
+
+static int pool_end(struct utmem_file *f, void __user *arg, u8 opcode)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_ioc_pool io;
+	int err;
+
+	err = copy_pool(&io, arg);
+	if (err)
+		return err;
+	if (io.flags)
+		return -EINVAL;
+	return q ? utmem_pool_end(q, opcode, io.handle) : -ENXIO;
+}
+
+static int ioc_pool_close(struct utmem_file *f, void __user *arg)
+{
+	return pool_end(f, arg, UTMEM_OP_POOL_CLOSE);
+}
+
+static int ioc_pool_destroy(struct utmem_file *f, void __user *arg)
+{
+	return pool_end(f, arg, UTMEM_OP_POOL_DESTROY);
+}
+
+static int ioc_pool_stat(struct utmem_file *f, void __user *arg)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_pool_stat st;
+	int err;
+
+	if (copy_from_user(&st, arg, sizeof(st)))
+		return -EFAULT;
+	if (st.resv0 || st.resv1 || !all_zero(st.resv, sizeof(st.resv)))
+		return -EINVAL;
+	if (!q)
+		return -ENXIO;
+	err = utmem_pool_stat(q, &st);
+	if (err)
+		return err;
+	return copy_to_user(arg, &st, sizeof(st)) ? -EFAULT : 0;
+}
+
+static int ioc_enter(struct utmem_file *f, void __user *arg)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_ioc_enter e;
+
+	if (copy_from_user(&e, arg, sizeof(e)))
+		return -EFAULT;
+	if (e.resv0 || e.resv[0])
+		return -EINVAL;
+	return q ? utmem_queue_enter(q, &e) : -ENXIO;
+}
+
+static int ioc_batch_set(struct utmem_file *f, void __user *arg)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_ioc_batch io;
+	int err;
+
+	if (copy_from_user(&io, arg, sizeof(io)))
+		return -EFAULT;
+	if (io.resv[0])
+		return -EINVAL;
+	err = utmem_batch_check(io.batch_max, io.batch_usecs);
+	if (err)
+		return err;
+	if (!q)
+		return -ENXIO;
+	WRITE_ONCE(q->batch_max, io.batch_max);
+	WRITE_ONCE(q->batch_usecs, io.batch_usecs);
+	return 0;
+}
+
+static int ioc_batch_get(struct utmem_file *f, void __user *arg)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_ioc_batch io = {};
+
+	if (!q)
+		return -ENXIO;
+	io.batch_max = utmem_batch_max(q);
+	io.batch_usecs = utmem_batch_usecs(q);
+	return copy_to_user(arg, &io, sizeof(io)) ? -EFAULT : 0;
+}
+
+static void read_counters(struct utmem_counters *c, struct utmem_ioc_counters *out)
+{
+	out->requests = atomic64_read(&c->requests);
+	out->doorbells = atomic64_read(&c->doorbells);
+	out->interrupts = atomic64_read(&c->interrupts);
+	out->deferred = atomic64_read(&c->deferred);
+	out->awake = atomic64_read(&c->awake);
+}
+
+static int ioc_stats(struct utmem_file *f, void __user *arg)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_ioc_stats stats = {};
+
+	if (q)
+		read_counters(&q->counters, &stats.queue);
+	read_counters(&f->dev->counters, &stats.device);
+	return copy_to_user(arg, &stats, sizeof(stats)) ? -EFAULT : 0;
+}
+
+static int dispatch(struct utmem_file *f, unsigned int cmd, void __user *arg)
+{
+	switch (cmd) {
+	case UTMEM_IOC_INFO:
+		return ioc_info(f, arg);
+	case UTMEM_IOC_QUEUE_CREATE:
+		return ioc_queue_create(f, arg);
+	case UTMEM_IOC_POOL_OPEN:
+		return ioc_pool_open(f, arg);
+	case UTMEM_IOC_POOL_CLOSE:
+		return ioc_pool_close(f, arg);
+	case UTMEM_IOC_POOL_DESTROY:
+		return ioc_pool_destroy(f, arg);
+	case UTMEM_IOC_POOL_STAT:
+		return ioc_pool_stat(f, arg);
+	case UTMEM_IOC_ENTER:
+		return ioc_enter(f, arg);
+	case UTMEM_IOC_BATCH_SET:
+		return ioc_batch_set(f, arg);
+	case UTMEM_IOC_BATCH_GET:
+		return ioc_batch_get(f, arg);
+	case UTMEM_IOC_STATS:
+		return ioc_stats(f, arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long utmem_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	struct utmem_file *f = filp->private_data;
+	int idx, err;
+
+	err = utmem_dev_enter(f->dev, &idx);
+	if (err)
+		return err;
+	err = dispatch(f, cmd, (void __user *)arg);
+	utmem_dev_leave(f->dev, idx);
+	return err;
+}
+
+static __poll_t utmem_poll(struct file *filp, poll_table *wait)
+{
+	struct utmem_file *f = filp->private_data;
+	struct utmem_queue *q;
+	__poll_t mask;
+	int idx;
+
+	poll_wait(filp, &f->poll_wait, wait);
+	if (utmem_dev_enter(f->dev, &idx))
+		return EPOLLERR | EPOLLHUP;
+	q = file_queue(f);
+	mask = q ? utmem_queue_poll(q) : 0;
+	utmem_dev_leave(f->dev, idx);
+	return mask;
+}
+
+/* ---- the window ---- */
+
+/* How many pages can be mapped from page @pgoff of the file on, and where they lie. 0: none. */
+static unsigned long window_pages(struct utmem_file *f, pgoff_t pgoff, unsigned long *pfn)
+{
+	struct utmem_queue *q = file_queue(f);
+	u64 off, len, at;
+
+	if (pgoff >= CONTROL_PGOFF) {
+		off = f->dev->hdr.control_off;
+		len = UTMEM_PAGE;
+		pgoff -= CONTROL_PGOFF;
+	} else if (q) {
+		off = q->geo.off;
+		len = q->geo.len;
+	} else {
+		return 0;
+	}
+	if (pgoff >= len >> PAGE_SHIFT)
+		return 0;
+	at = (u64)pgoff << PAGE_SHIFT;
+	*pfn = (f->dev->window_phys + off + at) >> PAGE_SHIFT;
+	return (len - at) >> PAGE_SHIFT;
+}
+
+/*
+ * Pages are mapped by faults, not by mmap(): a mapping that remove() takes away must be one that it
+ * can find, and it finds only what mmap() has finished.
+ */
+static vm_fault_t map_pages(struct utmem_file *f, struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = vmf->address & PAGE_MASK;
+	unsigned long pfn, i, n;
+	vm_fault_t ret;
+
+	n = window_pages(f, vmf->pgoff, &pfn);
+	if (!n)
+		return VM_FAULT_SIGBUS;
+	n = min3(n, (vma->vm_end - addr) >> PAGE_SHIFT, (unsigned long)FAULT_AROUND);
+	ret = vmf_insert_pfn(vma, addr, pfn);
+	for (i = 1; i < n && ret == VM_FAULT_NOPAGE; i++)
+		if (vmf_insert_pfn(vma, addr + (i << PAGE_SHIFT), pfn + i) != VM_FAULT_NOPAGE)
+			break;
+	return ret;
+}
+
+static vm_fault_t utmem_fault(struct vm_fault *vmf)
+{
+	struct utmem_file *f = vmf->vma->vm_file->private_data;
+	vm_fault_t ret;
+	int idx;
+
+	if (utmem_dev_enter(f->dev, &idx))
+		return VM_FAULT_SIGBUS;
+	ret = map_pages(f, vmf);
+	utmem_dev_leave(f->dev, idx);
+	return ret;
+}
+
+static const struct vm_operations_struct utmem_vm_ops = {
+	.fault = utmem_fault,
+};
+
+static int check_mapping(struct utmem_file *f, const struct vm_area_struct *vma)
+{
+	unsigned long pfn;
+
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EACCES;
+	if (vma->vm_pgoff == CONTROL_PGOFF && vma->vm_flags & VM_WRITE)
+		return -EACCES;
+	if (vma->vm_pgoff != CONTROL_PGOFF && vma->vm_pgoff != UTMEM_MMAP_QUEUE)
+		return -EINVAL;
+	if (vma->vm_pgoff != CONTROL_PGOFF && !file_queue(f))
+		return -ENXIO;
+	return vma_pages((struct vm_area_struct *)vma) <= window_pages(f, vma->vm_pgoff, &pfn)
+		       ? 0
+		       : -EINVAL;
+}
+
+static int utmem_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	struct utmem_file *f = filp->private_data;
+	int idx, err;
+
+	err = utmem_dev_enter(f->dev, &idx);
+	if (err)
+		return err;
+	err = check_mapping(f, vma);
+	utmem_dev_leave(f->dev, idx);
+	if (err)
+		return err;
+	vma->vm_flags |= VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP;
+	vma->vm_flags &= ~VM_MAYEXEC;
+	if (vma->vm_pgoff == CONTROL_PGOFF)
+		vma->vm_flags &= ~VM_MAYWRITE;
+	vma->vm_ops = &utmem_vm_ops;
+	return 0;
+}
+
+void utmem_chrdev_zap(struct utmem_dev *dev)
+{
+	struct utmem_file *f;
+
+	mutex_lock(&dev->lock);
+	list_for_each_entry (f, &dev->files, node)
+		unmap_mapping_range(f->filp->f_mapping, 0, 0, 1);
+	mutex_unlock(&dev->lock);
+}
+
+/* ---- open and release ---- */
+
+static int utmem_open(struct inode *inode, struct file *filp)
+{
+	/* misc_open() holds the lock that misc_deregister() takes: the device is there. */
+	struct utmem_dev *dev = container_of(filp->private_data, struct utmem_dev, misc);
+	struct utmem_file *f;
+
+	f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	if (!f)
+		return -ENOMEM;
+	kref_get(&dev->ref);
+	f->dev = dev;
+	f->filp = filp;
+	mutex_init(&f->lock);
+	init_waitqueue_head(&f->poll_wait);
+	mutex_lock(&dev->lock);
+	list_add(&f->node, &dev->files);
+	mutex_unlock(&dev->lock);
+	filp->private_data = f;
+	return nonseekable_open(inode, filp);
+}
+
+/* The last reference is gone, and with it every mapping. */
+static int utmem_release(struct inode *inode, struct file *filp)
+{
+	struct utmem_file *f = filp->private_data;
+	struct utmem_dev *dev = f->dev;
+
+	if (f->queue)
+		utmem_queue_destroy(f->queue);
+	mutex_lock(&dev->lock);
+	list_del(&f->node);
+	mutex_unlock(&dev->lock);
+	kfree(f);
+	utmem_dev_unref(dev);
+	return 0;
+}
+
+const struct file_operations utmem_fops = {
+	.owner = THIS_MODULE,
+	.open = utmem_open,
+	.release = utmem_release,
+	.unlocked_ioctl = utmem_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.poll = utmem_poll,
+	.mmap = utmem_mmap,
+	.llseek = no_llseek,
+};

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /sys/class/misc/utmemN: two settings, the device's counters, what the window says.
+ * Called by sysfs, process context; gone before the window is (misc_deregister()).
+ */
+#include <linux/device.h>
+#include <linux/kernel.h>
+#include <linux/math64.h>
+#include <linux/sysfs.h>
+
+#include "utmem.h"
+
+static struct utmem_dev *to_utmem(struct device *device)
+{
+	struct miscdevice *misc = dev_get_drvdata(device);
+
+	return container_of(misc, struct utmem_dev, misc);
+}
+
+/* ---- settings ---- */
+
+static ssize_t batch_max_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(to_utmem(device)->batch_max));
+}
+
+static ssize_t batch_max_store(struct device *device, struct device_attribute *attr,
+			       const char *buf, size_t len)
+{
+	u32 value;
+	int err;
+
+	err = kstrtou32(buf, 0, &value);
+	if (err)
+		return err;
+	if (value < UTMEM_BATCH_MAX_MIN || value > UTMEM_BATCH_MAX_MAX)
+		return -EINVAL;
+	WRITE_ONCE(to_utmem(device)->batch_max, value);
+	return len;
+}
+static DEVICE_ATTR_RW(batch_max);
+
+static ssize_t batch_usecs_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(to_utmem(device)->batch_usecs));
+}
+
+static ssize_t batch_usecs_store(struct device *device, struct device_attribute *attr,
+				 const char *buf, size_t len)
+{
+	u32 value;
+	int err;
+
+	err = kstrtou32(buf, 0, &value);
+	if (err)
+		return err;
+	if (value > UTMEM_BATCH_USECS_MAX)
+		return -EINVAL;
+	WRITE_ONCE(to_utmem(device)->batch_usecs, value);
+	return len;
+}
+static DEVICE_ATTR_RW(batch_usecs);
+
+/* ---- counters ---- */
+
+#define COUNTER(name)                                                                    \
+	static ssize_t name##_show(struct device *device, struct device_attribute *attr, \
+				   char *buf)                                            \
+	{                                                                                \
+		return sysfs_emit(buf, "%lld\n",                                         \
+				  (s64)atomic64_read(&to_utmem(device)->counters.name)); \
+	}                                                                                \
+	static DEVICE_ATTR_RO(name)
+
+COUNTER(requests);
+COUNTER(doorbells);
+COUNTER(interrupts);
+COUNTER(deferred);
+COUNTER(awake);
+
+static ssize_t requests_per_doorbell_show(struct device *device, struct device_attribute *attr,
+					  char *buf)
+{
+	struct utmem_counters *c = &to_utmem(device)->counters;
+	u64 doorbells = atomic64_read(&c->doorbells);
+	u64 hundredths = 0, rest;
+
+	if (doorbells)
+		hundredths = div64_u64(100 * (u64)atomic64_read(&c->requests), doorbells);
+	rest = do_div(hundredths, 100);
+	return sysfs_emit(buf, "%llu.%02llu\n", hundredths, rest);
+}
+static DEVICE_ATTR_RO(requests_per_doorbell);
+
+/* ---- the window ---- */
+
+static ssize_t epoch_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", utmem_epoch(to_utmem(device)));
+}
+static DEVICE_ATTR_RO(epoch);
+
+static ssize_t features_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%#llx\n", to_utmem(device)->features);
+}
+static DEVICE_ATTR_RO(features);
+
+static ssize_t window_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", to_utmem(device)->hdr.window_len);
+}
+static DEVICE_ATTR_RO(window);
+
+static ssize_t queues_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(to_utmem(device)->nr_queues));
+}
+static DEVICE_ATTR_RO(queues);
+
+static struct attribute *utmem_attrs[] = {
+	&dev_attr_batch_max.attr,
+	&dev_attr_batch_usecs.attr,
+	&dev_attr_requests.attr,
+	&dev_attr_doorbells.attr,
+	&dev_attr_requests_per_doorbell.attr,
+	&dev_attr_interrupts.attr,
+	&dev_attr_deferred.attr,
+	&dev_attr_awake.attr,
+	&dev_attr_epoch.attr,
+	&dev_attr_features.attr,
+	&dev_attr_window.attr,
+	&dev_attr_queues.attr,
+	NULL,
+};
+
+static const struct attribute_group utmem_group = {
+	.attrs = utmem_attrs,
+};
+
+const struct attribute_group *utmem_groups[] = {
+	&utmem_group,
+	NULL,
+};
