@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+# The guest: a stock kernel, a root with our programs, and the cases that boot it.
+# make vm-image builds it; UTMEM_KDIR (headers), UTMEM_KERNEL (vmlinuz) and UTMEM_ACCEL (kvm|tcg)
+# override what is found. What cannot be had here is written to $(VM_DIR)/unavailable, and the
+# cases skip with that reason.
+VM_DIR := $(B)/vm
+VM_TESTS := $(sort $(wildcard tests/vm/cases/*.sh))
+VM_BUILD := vm-image
+
+# tests/vm/guest/NAME.c becomes /bin/NAME in the guest
+VM_GUEST_PROGRAMS := $(patsubst tests/vm/guest/%.c,$(VM_DIR)/guest/%,$(sort $(wildcard tests/vm/guest/*.c)))
+VM_GUEST_LIBS := $(LIBUTMEM_A) $(LIBSERVICE) $(LIBPOOL)
+
+$(VM_DIR)/guest/%: $(B)/obj/tests/vm/guest/%.o $(VM_GUEST_LIBS)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ULDFLAGS) -o $@ $< $(VM_GUEST_LIBS) $(LIBPOOL_LIBS) $(LDLIBS)
+
+.SECONDARY: $(patsubst $(VM_DIR)/guest/%,$(B)/obj/tests/vm/guest/%.o,$(VM_GUEST_PROGRAMS))
+$(VM_DIR)/guest/demo-load: LDLIBS := -lhiredis
+
+# Stock: every redis binary of redis-tools that checks files is the server by another name
+REDIS_STOCK := /usr/bin/redis-check-rdb
+
+VM_BENCH := $(if $(wildcard bench/build.mk),$(B)/utmem-bench)
+VM_FILES := $(REDIS_MODULE)=/lib/utmem.so $(foreach p,$(VM_GUEST_PROGRAMS),$(p)=/bin/$(notdir $(p))) \
+	$(foreach p,$(VM_BENCH),$(p)=/bin/utmem-bench) \
+	$(REDIS_STOCK)=/bin/redis-server /usr/bin/redis-cli=/bin/redis-cli \
+	/usr/bin/redis-benchmark=/bin/redis-benchmark
+
+.PHONY: vm-image vm-root
+vm-image: $(REDIS_MODULE) $(VM_GUEST_PROGRAMS) $(VM_BENCH)
+	@mkdir -p $(VM_DIR)
+	@if tests/vm/fetch-kernel.sh $(VM_DIR) 2>$(VM_DIR)/why; then \
+		rm -f $(VM_DIR)/why $(VM_DIR)/unavailable; \
+		$(MAKE) --no-print-directory vm-root UTMEM_KDIR="$$(cat $(VM_DIR)/kdir)" \
+			VM_KVER="$$(cat $(VM_DIR)/kver)"; \
+	else \
+		mv $(VM_DIR)/why $(VM_DIR)/unavailable; \
+		sed 's/^/  no guest here: /' $(VM_DIR)/unavailable; \
+	fi
+
+# The second make: only now the kernel is known, and with it the driver's name
+VM_KO := $(if $(VM_KVER),$(if $(wildcard guest/dev/build.mk),$(B)/dev/$(VM_KVER)/utmem.ko))
+vm-root: $(VM_KO)
+	@tests/vm/build-image.sh $(VM_DIR)/root.img $(VM_FILES) $(foreach k,$(VM_KO),$(k)=/lib/utmem.ko)
+
+# By hand, with the plain daemon. ARGS: the script's arguments, as ARGS='--mem 512'.
+.PHONY: vm demo vm-all
+vm-all: vm-image $(B)/utmemd $(B)/utmemctl
+vm demo: deps-test
+	$(Q)$(MAKE) --no-print-directory vm-all
+	@B=$(B) UTMEMD=$(B)/utmemd tests/vm/$(if $(filter demo,$@),demo,shell).sh $(ARGS)

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Requests of several processes, while the host sleeps: how many doorbells, and when. The parent
+ * says whose turn it is; each child has a file and a queue of its own.
+ */
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "tests/vm/guest/driver.h"
+
+#define CHILDREN 4
+#define BATCH 8
+#define ROUNDS 25
+#define LONG_USECS UTMEM_BATCH_USECS_MAX
+
+static struct raw own; /* the parent's; it submits nothing but where a test says so */
+static int child_fd[CHILDREN];
+
+/* 's': submit one request, do not wait. 't': take its completion. Each is answered by a byte. */
+static void child(int fd)
+{
+	struct raw r;
+	char c = 0;
+
+	raw_open(&r, 64, BATCH, LONG_USECS);
+	do {
+		if (c == 's') {
+			raw_publish_nops(&r, 1);
+			if (raw_enter(&r, 1, 0, 0, 0))
+				_exit(1);
+		} else if (c == 't' && !raw_spin(&r, 1)) {
+			_exit(1);
+		}
+		if (write(fd, &c, 1) != 1)
+			_exit(1);
+	} while (read(fd, &c, 1) == 1);
+	_exit(0);
+}
+
+static void tell(unsigned int i, char c)
+{
+	if (write(child_fd[i], &c, 1) != 1 || read(child_fd[i], &c, 1) != 1)
+		die("a child answers");
+}
+
+static void start_children(void)
+{
+	for (unsigned int i = 0; i < CHILDREN; i++) {
+		int fd[2];
+		char c;
+
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
+			die("socketpair");
+		fflush(stdout);
+		if (!fork()) {
+			close(fd[0]);
+			while (i--)
+				close(child_fd[i]);
+			child(fd[1]);
+		}
+		close(fd[1]);
+		child_fd[i] = fd[0];
+		if (read(fd[0], &c, 1) != 1)
+			die("a child starts");
+	}
+}
+
+static void end_children(void)
+{
+	int status, bad = 0;
+
+	for (unsigned int i = 0; i < CHILDREN; i++)
+		close(child_fd[i]);
+	while (wait(&status) > 0)
+		bad |= status;
+	report_is("every process was served", 0, bad);
+}
+
+static struct utmem_ioc_counters device(void)
+{
+	return raw_stats(&own).device;
+}
+
+/* A host that a timer of its own has woken is found awake: no doorbell then, but one that was due. */
+static uint64_t due(const struct utmem_ioc_counters *before)
+{
+	struct utmem_ioc_counters now = device();
+
+	return now.doorbells + now.awake - before->doorbells - before->awake;
+}
+
+static void batches_of_many(void)
+{
+	struct utmem_ioc_counters before = device(), now;
+	uint64_t early = 0;
+
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		struct utmem_ioc_counters start = device();
+
+		raw_wait_host_asleep(&own);
+		for (unsigned int i = 0; i < BATCH - 1; i++)
+			tell(i % CHILDREN, 's');
+		early += due(&start);
+		tell((BATCH - 1) % CHILDREN, 's');
+		for (unsigned int i = 0; i < BATCH; i++)
+			tell(i % CHILDREN, 't');
+	}
+	now = device();
+	report_is("no doorbell before batch_max requests are there", 0, (long long)early);
+	report_is("one doorbell for each batch_max requests of 4 processes", ROUNDS,
+		  (long long)due(&before));
+	report_is("all requests counted", ROUNDS * BATCH, now.requests - before.requests);
+	report_is("all but one of each batch deferred", ROUNDS * (BATCH - 1),
+		  now.deferred - before.deferred);
+	report(now.doorbells > before.doorbells, "a sleeping host was rung");
+	printf("requests %llu doorbells %llu awake %llu interrupts %llu\n",
+	       now.requests - before.requests, now.doorbells - before.doorbells,
+	       now.awake - before.awake, now.interrupts - before.interrupts);
+}
+
+static void timer_rings(void)
+{
+	struct utmem_ioc_batch patience = {BATCH, 2000, {0}};
+	struct utmem_ioc_counters before = device();
+
+	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &patience);
+	raw_wait_host_asleep(&own);
+	raw_publish_nops(&own, 1);
+	raw_enter(&own, 1, 0, 0, 0);
+	report(raw_spin(&own, 1), "a lonely request is served after batch_usecs");
+	report_is("by one doorbell", 1, (long long)due(&before));
+	report_is("which is its queue's", 1,
+		  (long long)(raw_stats(&own).queue.doorbells + raw_stats(&own).queue.awake));
+}
+
+static void no_delay_rings(void)
+{
+	struct utmem_ioc_batch hasty = {BATCH, 0, {0}};
+	struct utmem_ioc_counters before;
+
+	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &hasty);
+	raw_wait_host_asleep(&own);
+	before = device();
+	raw_publish_nops(&own, 1);
+	raw_enter(&own, 1, 0, 0, 0);
+	report_is("batch_usecs 0 rings at once", 1, (long long)due(&before));
+	report_is("and defers nothing", 0, (long long)(device().deferred - before.deferred));
+	raw_spin(&own, 1);
+}
+
+static void wait_rings(void)
+{
+	struct utmem_ioc_batch patience = {UTMEM_BATCH_MAX_MAX, LONG_USECS, {0}};
+	struct utmem_ioc_counters before;
+
+	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &patience);
+	raw_wait_host_asleep(&own);
+	before = device();
+	tell(0, 's');
+	report_is("one waits", 0, (long long)due(&before));
+	raw_publish_nops(&own, 1);
+	report_errno("who sleeps rings at once", 0, raw_enter(&own, 1, 1, 0, -1));
+	raw_spin(&own, 1);
+	tell(0, 't');
+	report_is("for all who wait", 1, (long long)due(&before));
+}
+
+static void flush_rings(void)
+{
+	struct utmem_ioc_counters before;
+
+	raw_wait_host_asleep(&own);
+	before = device();
+	raw_publish_nops(&own, 2);
+	raw_enter(&own, 2, 0, 0, 0);
+	report_is("two wait", 0, (long long)due(&before));
+	raw_enter(&own, 0, 0, UTMEM_ENTER_FLUSH, 0);
+	report_is("FLUSH rings at once", 1, (long long)due(&before));
+	raw_spin(&own, 2);
+	raw_wait_host_asleep(&own);
+	before = device();
+	raw_enter(&own, 0, 0, UTMEM_ENTER_FLUSH, 0);
+	report_is("but not for nothing", 0, (long long)due(&before));
+}
+
+static void impatient_queue_rings(void)
+{
+	struct utmem_ioc_batch impatient = {1, LONG_USECS, {0}};
+	struct utmem_ioc_counters before;
+
+	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &impatient);
+	raw_wait_host_asleep(&own);
+	before = device();
+	tell(0, 's');
+	tell(1, 's');
+	report_is("two patient ones wait", 0, (long long)due(&before));
+	raw_publish_nops(&own, 1);
+	raw_enter(&own, 1, 0, 0, 0);
+	report_is("a queue with batch_max 1 takes them along", 1, (long long)due(&before));
+	raw_spin(&own, 1);
+	tell(0, 't');
+	tell(1, 't');
+}
+
+/* A request that was published without a word to the driver, as while the host was awake. */
+static void unannounced_request_is_not_slept_on(void)
+{
+	raw_wait_host_asleep(&own);
+	raw_publish_nops(&own, 1);
+	report_errno("who sleeps on an unannounced request is served", 0,
+		     raw_enter(&own, 0, 1, 0, DEADLINE_SECONDS * 1000000000ll));
+	raw_spin(&own, 1);
+}
+
+int main(void)
+{
+	start_children();
+	raw_open(&own, 64, BATCH, LONG_USECS);
+	batches_of_many();
+	timer_rings();
+	no_delay_rings();
+	wait_rings();
+	flush_rings();
+	impatient_queue_rings();
+	unannounced_request_is_not_slept_on();
+	end_children();
+	raw_close(&own);
+	return failed;
+}
