@@ -6,6 +6,7 @@
 #ifndef TEST_PEER_H
 #define TEST_PEER_H
 
+#include <sched.h>
 #include <sys/mman.h>
 
 #include "guest/ring/utmem_abi.h"
@@ -225,18 +226,30 @@ static inline int fake_queue_create(struct fake_client *c, struct fake_queue *q,
 	return 0;
 }
 
+/* A completion can be seen before its request's slot is free: the slot follows soon. */
+static inline struct utmem_sqe *must_reserve(struct fake_queue *q)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+	struct utmem_sqe *sqe;
+
+	while (!(sqe = utmem_sq_reserve(&q->sq))) {
+		assert_true(now_ms() < until);
+		sched_yield();
+	}
+	return sqe;
+}
+
 static inline void submit_nops(struct fake_queue *q, uint32_t nr)
 {
-	while (nr--) {
-		struct utmem_sqe *sqe = utmem_sq_reserve(&q->sq);
-
-		assert_non_null(sqe);
-		sqe->user_data = nr;
-	}
+	while (nr--)
+		must_reserve(q)->user_data = nr;
 	utmem_sq_publish(&q->sq);
 }
 
-/* Until @nr completions wait: asked for a wake-up, then asleep on it. */
+/*
+ * Until @nr completions wait: asked for a wake-up, then asleep on it. A vector may be
+ * signalled on behalf of another queue, so a wake-up is a reason to look again and no more.
+ */
 static inline void await_completions(struct fake_queue *q, uint32_t nr)
 {
 	struct utmem_ring_page *page = q->cq.page;
@@ -246,13 +259,12 @@ static inline void await_completions(struct fake_queue *q, uint32_t nr)
 
 	utmem_wake_arm(page, q->cq.end.own + nr);
 	assert_int_equal(utmem_cq_peek(&q->cq, &n), 0);
-	if (n < nr) {
+	while (n < nr) {
 		assert_int_equal(poll(&wake, 1, DEADLINE_MS), 1);
 		assert_int_equal(read(q->wake, &count, sizeof(count)), sizeof(count));
 		assert_int_equal(utmem_cq_peek(&q->cq, &n), 0);
 	}
 	utmem_wake_disarm(page);
-	assert_true(n >= nr);
 	utmem_cq_release(&q->cq, nr);
 }
 
