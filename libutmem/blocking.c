@@ -124,6 +124,9 @@ static int call_reap(struct call *c)
 	c->cqe = *(const volatile struct utmem_cqe *)cqe;
 	utmem_cqe_seen(c->q, cqe);
 	c->nr_done++;
+	/* Callers take a result for a length. */
+	if (c->cqe.res > 0 && (uint64_t)c->cqe.res > c->q->u->limits.max_value_len)
+		return utmem_queue_end(c->q, -EPROTO);
 	return 0;
 }
 
