@@ -146,16 +146,23 @@ int batch_submit(struct batch *b)
 	return b->down;
 }
 
-static void digest(struct batch *b, const struct utmem_cqe *cqe)
+/*
+ * Completions come in order, so the oldest request is the one that this is about. What
+ * the host wrote as user_data is compared and never followed. False: it lied.
+ */
+static bool digest(struct batch *b, const struct utmem_cqe *cqe)
 {
-	struct request *r = utmem_cqe_get_data(cqe);
+	struct request *r = TAILQ_FIRST(&b->inflight);
 
+	if (!r || utmem_cqe_get_data(cqe) != r)
+		return false;
 	TAILQ_REMOVE(&b->inflight, r, link);
 	b->nr_inflight--;
 	if (request_digest(r, &b->lane, cqe))
 		finish(b, r);
 	else
 		TAILQ_INSERT_TAIL(&b->ready, r, link);
+	return true;
 }
 
 int batch_reap(struct batch *b)
@@ -166,8 +173,12 @@ int batch_reap(struct batch *b)
 	if (b->down)
 		return 0;
 	while ((nr = utmem_peek_batch_cqe(b->lane.q, cqes, REAP_MAX)) > 0) {
-		for (int i = 0; i < nr; i++)
-			digest(b, cqes[i]);
+		for (int i = 0; i < nr; i++) {
+			if (!digest(b, cqes[i])) {
+				batch_down(b, -EPROTO);
+				return sum;
+			}
+		}
 		utmem_cq_advance(b->lane.q, (unsigned int)nr);
 		sum += nr;
 	}
