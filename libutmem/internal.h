@@ -71,9 +71,10 @@ struct utmem_queue {
 	const struct utmem_svc_line *svc;
 	const struct utmem_host_line *host;
 	const struct utmem_transport *ops;
-	int error;	  /* 0, or why the queue has ended: it stays */
-	uint32_t nr_held; /* published, the doorbell left to the wait that follows at once */
-	bool deferred;	  /* the last kick may be held back: whoever sleeps rings for it */
+	int error;	   /* 0, or why the queue has ended: it stays */
+	uint32_t nr_held;  /* published, the doorbell left to the wait that follows at once */
+	uint32_t rung;	   /* the host's sleep that was rung for, as utmem_kick_needed() told it */
+	uint32_t deferred; /* the one whose doorbell the driver may hold back */
 	uint64_t spin_ns;
 	struct utmem_stats stats;
 	struct utmem_keys keys;
@@ -139,6 +140,7 @@ static inline uint32_t utmem_queue_published(const struct utmem_queue *q)
 }
 
 /* queue.c */
+int utmem_queue_ring(struct utmem_queue *q, uint32_t n, bool flush);
 int utmem_queue_ready(struct utmem_queue *q, uint32_t *n);
 int utmem_queue_enough(struct utmem_queue *q, uint32_t want);
 int utmem_queue_end(struct utmem_queue *q, int err);

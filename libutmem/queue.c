@@ -206,18 +206,37 @@ static int publish(struct utmem_queue *q)
 	return (int)n;
 }
 
+/*
+ * Ring for what has been published, @n requests of it since the last time, unless the host is awake
+ * or this sleep of its was rung for. Without @n there is nothing to ring for but what the driver
+ * holds back.
+ */
+int utmem_queue_ring(struct utmem_queue *q, uint32_t n, bool flush)
+{
+	uint32_t sleep = utmem_kick_needed(q->svc);
+	int err;
+
+	if (!sleep || sleep == q->rung || (!n && sleep != q->deferred))
+		return 0;
+	q->stats.kicks++;
+	err = q->ops->kick(q, n, flush);
+	if (err < 0)
+		return err;
+	if (flush || !q->ops->defers)
+		q->rung = sleep;
+	else
+		q->deferred = sleep;
+	return 0;
+}
+
 static int submit(struct utmem_queue *q, bool flush)
 {
 	int n = publish(q), err;
 
-	if (n < 0 || (!n && !(flush && q->ops->defers)))
+	if (n < 0 || (!n && !flush))
 		return n;
-	if (!utmem_kick_needed(q->svc))
-		return n;
-	q->stats.kicks++;
-	q->deferred = !flush;
-	err = q->ops->kick(q, (uint32_t)n, flush);
-	return err < 0 ? err : n;
+	err = utmem_queue_ring(q, (uint32_t)n, flush);
+	return err ? err : n;
 }
 
 int utmem_submit(struct utmem_queue *q)
@@ -236,10 +255,7 @@ static int ring_held(struct utmem_queue *q)
 	uint32_t n = q->nr_held;
 
 	q->nr_held = 0;
-	if (!n)
-		return 0;
-	q->stats.kicks++;
-	return q->ops->kick(q, n, true);
+	return n ? utmem_queue_ring(q, n, true) : 0;
 }
 
 /* Where doorbells are held back, submit and wait enter the driver once: the wait carries the doorbell. */

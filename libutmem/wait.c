@@ -167,12 +167,10 @@ int utmem_event_arm(struct utmem_queue *q)
 {
 	int err = utmem_queue_enough(q, 1);
 
-	/* One that rang at once needs no second doorbell, even if the host has not woken up yet. */
-	if (err == -EAGAIN && q->deferred && utmem_kick_needed(q->svc)) {
-		int rung = q->ops->kick(q, 0, true);
+	if (err == -EAGAIN) {
+		int rung = utmem_queue_ring(q, 0, true);
 
-		q->deferred = false;
-		if (rung < 0)
+		if (rung)
 			return rung;
 	}
 	if (err == -EAGAIN)

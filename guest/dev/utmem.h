@@ -85,6 +85,7 @@ struct utmem_batch {
 	ktime_t due;		    /* earliest end of patience of those who wait */
 	struct utmem_queue *oldest; /* whose doorbell it is when the timer rings; may be NULL */
 	struct hrtimer timer;
+	u32 rung; /* the host's sleep that has been rung for; not under lock, utmem_doorbell.c's */
 	struct utmem_dev *dev;
 	u32 slot;
 };
@@ -290,7 +291,10 @@ int utmem_batch_check(u32 batch_max, u32 batch_usecs);
 
 /* Ring service slot @slot, asleep or not. Any context. */
 void utmem_doorbell_ring(struct utmem_dev *dev, u32 slot);
-/* Ring when NEED_KICK is set. Full barrier between all earlier stores and the look. Return: rung. */
+/*
+ * Ring when the host sleeps and nobody has rung for this sleep yet. Full barrier between all
+ * earlier stores and the look. Any context. Return: rung now.
+ */
 bool utmem_doorbell_kick(struct utmem_dev *dev, u32 slot);
 
 /* ---- utmem_chrdev.c, utmem_sysfs.c ---- */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How the host is woken: a write to ivshmem's doorbell register, which QEMU turns
- * into an eventfd. Called by batch, admin and hello, in any context.
+ * into an eventfd. Called by batch, admin and hello, in any context. Owns utmem_batch.rung.
  */
 #include <linux/io.h>
 
@@ -17,8 +17,16 @@ void utmem_doorbell_ring(struct utmem_dev *dev, u32 slot)
 
 bool utmem_doorbell_kick(struct utmem_dev *dev, u32 slot)
 {
-	if (!utmem_kick_needed(&dev->control->svc[slot]))
+	u32 *rung = &dev->batches[slot].rung;
+	u32 sleep = utmem_kick_needed(&dev->control->svc[slot]);
+
+	if (!sleep || sleep == READ_ONCE(*rung))
 		return false;
 	utmem_doorbell_ring(dev, slot);
+	/*
+	 * Without a lock: what stands here has been rung for, whoever stored it last. Two who
+	 * kick at once may both ring; one that comes late with an older sleep costs a doorbell.
+	 */
+	WRITE_ONCE(*rung, sleep);
 	return true;
 }

@@ -21,7 +21,7 @@ TRACE_EVENT(utmem_enter, TP_PROTO(int dev, u32 queue, u32 to_submit, u32 min_com
 	    TP_printk("dev=%d queue=%u to_submit=%u min_complete=%u", __entry->dev, __entry->queue,
 		      __entry->to_submit, __entry->min_complete));
 
-/* Pending requests were told to the host; rung=0: it was found awake. */
+/* Pending requests were told to the host; rung=0: it was awake, or rung already. */
 TRACE_EVENT(utmem_ring, TP_PROTO(int dev, u32 slot, u32 pending, bool rung),
 	    TP_ARGS(dev, slot, pending, rung),
 	    TP_STRUCT__entry(__field(int, dev) __field(u32, slot) __field(u32, pending)

@@ -121,12 +121,17 @@ UTMEM_STATIC_ASSERT(sizeof(struct utmem_window_hdr) == 256, "window header");
 
 /* ---- control page ---- */
 
-/* NEED_KICK: written by the host alone, read by submitters; a hint that may be stale, never trusted for safety. */
+/*
+ * utmem_svc_line.flags: written by the host alone, read by submitters; a hint that may be
+ * stale, never trusted for safety. NEED_KICK: the host sleeps, or is about to. Above it the
+ * number of this sleep, another one each time: once it has been rung for, it need not be again.
+ */
 #define UTMEM_SVC_NEED_KICK (1u << 0)
+#define UTMEM_SVC_SLEEP_SHIFT 1 /* bits 1..31 */
 
 /* One service thread's word, alone on its line. */
 struct utmem_svc_line {
-	__u32 flags; /* UTMEM_SVC_* */
+	__u32 flags; /* 0, or NEED_KICK and the sleep's number, stored as one */
 	__u32 resv[UTMEM_LINE / 4 - 1];
 };
 UTMEM_STATIC_ASSERT(sizeof(struct utmem_svc_line) == UTMEM_LINE, "service line");

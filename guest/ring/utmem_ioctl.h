@@ -98,7 +98,7 @@ struct utmem_ioc_counters {
 	__u64 doorbells;
 	__u64 interrupts; /* wake-ups delivered */
 	__u64 deferred;	  /* enters that did not ring at once */
-	__u64 awake;	  /* rings saved because the host was found awake */
+	__u64 awake; /* rings saved: the host was awake, or had been rung for this sleep already */
 	__u64 resv[3];
 };
 struct utmem_ioc_stats {

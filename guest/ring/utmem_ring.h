@@ -24,9 +24,13 @@
  *     GET's bytes before the tail. Without it the guest reads an old completion.
  *  D  release CQ head (release)	 with  reserve CQ head (acquire): the guest's
  *     copy before the slot is reused.
- *  E  full barrier, SQ tail store | NEED_KICK load	with
- *  F  full barrier, NEED_KICK store | SQ tail load. Without either, the submitter
- *     can see "awake" while the host sees "nothing to do": it sleeps on work.
+ *  E  full barrier, SQ tail store | svc.flags load	with
+ *  F  full barrier, svc.flags store | SQ tail load. Without either, the submitter
+ *     can see "awake" while the host sees "nothing to do": it sleeps on work. The
+ *     same pair makes one doorbell enough for each sleep: a submitter that reads a
+ *     sleep S which has been rung for has read it before the host stored the next
+ *     one, so the look after that store sees its tail; and the host gets there, for
+ *     a doorbell that follows a read of S ends S.
  *  G  full barrier, CQ tail store | need_wake load	with
  *  H  full barrier, need_wake store | CQ tail load. The same for a waiter.
  */
@@ -397,17 +401,32 @@ static inline void utmem_cq_release(struct utmem_cq *cq, __u32 n)
 
 /* ---- doorbell: a submitter and a host that sleeps ---- */
 
-/* Guest, after publish: must the host be woken? */
-static inline bool utmem_kick_needed(const struct utmem_svc_line *svc)
+/**
+ * utmem_kick_needed - the sleep of the host that must be ended, or 0: it is awake
+ *
+ * Guest, after publish. Whoever rings keeps the value and need not ring again while
+ * it comes back; who shares that memory with others stores the value after he has
+ * rung. Two submitters who ring at once are harmless.
+ */
+static inline __u32 utmem_kick_needed(const struct utmem_svc_line *svc)
 {
+	__u32 sleep;
+
 	utmem_full_barrier(); /* E */
-	return utmem_load_relaxed(&svc->flags) & UTMEM_SVC_NEED_KICK;
+	sleep = utmem_load_relaxed(&svc->flags);
+	return sleep & UTMEM_SVC_NEED_KICK ? sleep : 0;
 }
 
-/* Host: about to sleep. Every queue must be looked at once more after this. */
-static inline void utmem_kick_arm(struct utmem_svc_line *svc)
+/**
+ * utmem_kick_arm - say that this is going to be sleep number @nr
+ * @nr: another one each time, from a count that the host keeps in private memory
+ *
+ * Host. Every queue must be looked at once more after this, and no doorbell be taken
+ * between this and the sleep: it may be the only one that is rung for it.
+ */
+static inline void utmem_kick_arm(struct utmem_svc_line *svc, __u32 nr)
 {
-	utmem_store_relaxed(&svc->flags, UTMEM_SVC_NEED_KICK);
+	utmem_store_relaxed(&svc->flags, nr << UTMEM_SVC_SLEEP_SHIFT | UTMEM_SVC_NEED_KICK);
 	utmem_full_barrier(); /* F */
 }
 

@@ -12,6 +12,8 @@
 
 /* Bytes of the engine's background work in one turn. */
 #define MAINTAIN_BYTES ((size_t)256 << 10)
+/* Odd: the first sleeps of two epochs are numbered far apart, even if one epoch follows the other. */
+#define SLEEP_SPREAD 0x9e3779b1u
 
 int utmem_service_init(struct utmem_service **out, struct utmem_engine *engine, uint32_t epoch)
 {
@@ -22,6 +24,8 @@ int utmem_service_init(struct utmem_service **out, struct utmem_engine *engine, 
 	s->engine = engine;
 	s->ops = utmem_ops(engine);
 	s->epoch = epoch;
+	/* Whoever has rung for a sleep of the life before has not rung for one of this. */
+	s->sleep = epoch * SLEEP_SPREAD;
 	TAILQ_INIT(&s->windows);
 	*out = s;
 	return 0;
@@ -63,10 +67,11 @@ bool utmem_service_arm(struct utmem_service *s)
 	struct utmem_window *w;
 
 	s->nr_arms++;
+	s->sleep++;
 	TAILQ_FOREACH(w, &s->windows, link)
 	{
 		w->counters.nr_arms++;
-		utmem_kick_arm(&w->control->svc[WINDOW_SVC_SLOT]); /* F */
+		utmem_kick_arm(&w->control->svc[WINDOW_SVC_SLOT], s->sleep); /* F */
 	}
 	if (!has_work(s))
 		return false;

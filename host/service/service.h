@@ -105,7 +105,8 @@ void utmem_window_stat(const struct utmem_window *w, struct utmem_window_stat *o
 uint32_t utmem_service_turn(struct utmem_service *s);
 
 /*
- * About to sleep: set NEED_KICK in every window, then look again.
+ * About to sleep: set NEED_KICK and this sleep's number in every window, then look again. No
+ * doorbell may be taken between this and the sleep: nobody rings for it a second time.
  * Return: true when there is work after all (NEED_KICK is then cleared).
  */
 bool utmem_service_arm(struct utmem_service *s);

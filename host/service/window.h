@@ -56,6 +56,7 @@ struct utmem_service {
 	uint32_t epoch;
 	bool upkeep; /* the engine may have background work */
 	uint64_t nr_arms;
+	uint32_t sleep; /* the number of the latest one: what submitters know it by */
 	TAILQ_HEAD(, utmem_window) windows;
 	struct utmem_service_counters retired; /* of windows that are gone */
 	struct batch batch;		       /* of the one queue that is being drained */

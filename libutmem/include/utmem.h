@@ -165,8 +165,8 @@ static inline uint32_t utmem_cqe_version(const struct utmem_cqe *cqe)
 /* ---- submit and complete ---- */
 
 /*
- * Hand over every prepared request; rings at most once, and only when the host
- * sleeps. Return: how many. Over dev: the driver may hold the doorbell back for
+ * Hand over every prepared request; rings only when the host sleeps, at most once for
+ * each sleep. Return: how many. Over dev: the driver may hold the doorbell back for
  * batch_usecs in hope of more; utmem_flush() or any wait rings at once.
  */
 int utmem_submit(struct utmem_queue *q);

@@ -327,6 +327,7 @@ static void numbers_on_the_wire_never_change(void **state)
 		{UTMEM_FEAT_DOORBELL_EVENTFD, 4},
 		{UTMEM_FEAT_RESERVE, 8},
 		{UTMEM_SVC_NEED_KICK, 1},
+		{UTMEM_SVC_SLEEP_SHIFT, 1},
 		{UTMEM_HOST_RUNNING, 1},
 		{UTMEM_HOST_DRAINING, 2},
 		{UTMEM_HOST_STOPPED, 3},

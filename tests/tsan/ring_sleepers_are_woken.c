@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Both ends sleep whenever they find nothing, from every start index: nobody sleeps on work,
-// and a host that sleeps is rung for a batch, not for each request.
+// and a host that sleeps is rung for a batch, not for each request, and once for each sleep.
 // Owner: guest/ring. (ring_sleep_model.c has the proof; this is the real machine.)
 
 #include "tests/tsan/pair.h"
@@ -12,7 +12,7 @@ struct test {
 	struct utmem_svc_line svc;
 	uint32_t total;
 	uint32_t doorbell, wakeup;
-	uint32_t batches;
+	uint32_t batches, arms;
 	bool guest_lost, host_lost; /* slept until the deadline, or was told a lie */
 };
 
@@ -38,7 +38,7 @@ static bool guest_sleep(struct test *t, uint32_t want, uint32_t *heard)
 static void *guest(void *arg)
 {
 	struct test *t = arg;
-	uint32_t seen = 0, heard = 0;
+	uint32_t seen = 0, heard = 0, sleep, rung = 0;
 
 	for (uint32_t batch = 1; seen < t->total; batch = batch % ENTRIES + 1) {
 		uint32_t n = 0;
@@ -52,8 +52,11 @@ static void *guest(void *arg)
 		}
 		utmem_sq_publish(&t->ring.sq);
 		t->batches++;
-		if (utmem_kick_needed(&t->svc))
+		sleep = utmem_kick_needed(&t->svc);
+		if (sleep && sleep != rung) {
 			bell_ring(&t->doorbell);
+			rung = sleep;
+		}
 		t->guest_lost = !guest_sleep(t, batch, &heard);
 		if (t->guest_lost)
 			break;
@@ -78,7 +81,7 @@ static void *host(void *arg)
 	uint32_t done = 0, heard = 0, n = 0, room = 0;
 
 	while (done < t->total) {
-		utmem_kick_arm(&t->svc);
+		utmem_kick_arm(&t->svc, ++t->arms);
 		t->host_lost = utmem_sq_peek(&t->ring.reader, &n) ||
 			       (!n && !bell_wait(&t->doorbell, &heard));
 		utmem_kick_disarm(&t->svc);
@@ -97,6 +100,7 @@ static void check(struct test *t)
 	assert_false(t->guest_lost);
 	assert_false(t->host_lost);
 	assert_in_range(t->doorbell, 0, t->batches);
+	assert_in_range(t->doorbell, 0, t->arms);
 }
 
 static void nobody_sleeps_on_work_from_any_start_index(void **state)

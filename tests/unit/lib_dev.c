@@ -237,9 +237,13 @@ static void prepare(int n)
 		assert_non_null(utmem_get_sqe(q));
 }
 
-static void host_is(bool asleep)
+/* 0: awake. */
+static void host_sleeps(uint32_t nr)
 {
-	dev.control->svc[2].flags = asleep ? UTMEM_SVC_NEED_KICK : 0;
+	if (nr)
+		utmem_kick_arm(&dev.control->svc[2], nr);
+	else
+		utmem_kick_disarm(&dev.control->svc[2]);
 }
 
 /* ---- tests ---- */
@@ -335,7 +339,7 @@ static void a_submit_enters_once_without_flush_and_only_when_the_host_sleeps(voi
 	assert_int_equal(dev.enter.to_submit, 3);
 	assert_int_equal(dev.enter.flags, 0);
 	assert_int_equal(dev.enter.min_complete, 0);
-	host_is(false);
+	host_sleeps(0);
 	prepare(2);
 	assert_int_equal(utmem_submit(q), 2);
 	assert_int_equal(utmem_flush(q), 0);
@@ -358,6 +362,61 @@ static void a_flush_rings_for_what_was_held_back(void **state)
 	assert_int_equal(dev.nr_enters, 2);
 	assert_int_equal(dev.enter.to_submit, 0);
 	assert_int_equal(dev.enter.flags, UTMEM_ENTER_FLUSH);
+}
+
+static void what_has_been_rung_for_is_not_entered_again_before_the_next_sleep(void **state)
+{
+	(void)state;
+	open_queue();
+	host_sleeps(5);
+	prepare(1);
+	assert_int_equal(utmem_flush(q), 1);
+	assert_int_equal(dev.nr_enters, 1);
+	assert_int_equal(dev.enter.flags, UTMEM_ENTER_FLUSH);
+	prepare(1);
+	assert_int_equal(utmem_flush(q), 1);
+	prepare(1);
+	assert_int_equal(utmem_submit(q), 1);
+	assert_int_equal(utmem_flush(q), 0);
+	assert_int_equal(utmem_event_arm(q), 0);
+	assert_int_equal(dev.nr_enters, 1);
+	host_sleeps(6);
+	assert_int_equal(utmem_flush(q), 0); /* the host has looked before this sleep */
+	assert_int_equal(utmem_event_arm(q), 0);
+	assert_int_equal(dev.nr_enters, 1);
+	prepare(1);
+	assert_int_equal(utmem_flush(q), 1);
+	assert_int_equal(dev.nr_enters, 2);
+	assert_int_equal(dev.enter.to_submit, 1);
+}
+
+static void what_may_be_held_back_is_not_taken_for_rung(void **state)
+{
+	(void)state;
+	open_queue();
+	host_sleeps(5);
+	for (uint32_t i = 1; i <= 2; i++) {
+		prepare(1);
+		assert_int_equal(utmem_submit(q), 1);
+		assert_int_equal(dev.nr_enters, i);
+	}
+	assert_int_equal(utmem_flush(q), 0);
+	assert_int_equal(dev.nr_enters, 3);
+	assert_int_equal(utmem_event_arm(q), 0);
+	assert_int_equal(dev.nr_enters, 3);
+}
+
+static void a_doorbell_that_failed_is_rung_again(void **state)
+{
+	(void)state;
+	open_queue();
+	host_sleeps(5);
+	prepare(1);
+	dev.err = -EINTR;
+	assert_int_equal(utmem_flush(q), -EINTR);
+	prepare(1);
+	assert_int_equal(utmem_flush(q), 1);
+	assert_int_equal(dev.nr_enters, 2);
 }
 
 static void submit_and_wait_is_one_entry(void **state)
@@ -478,6 +537,9 @@ int main(void)
 		TEST(batch_parameters_reach_the_driver),
 		TEST(a_submit_enters_once_without_flush_and_only_when_the_host_sleeps),
 		TEST(a_flush_rings_for_what_was_held_back),
+		TEST(what_has_been_rung_for_is_not_entered_again_before_the_next_sleep),
+		TEST(what_may_be_held_back_is_not_taken_for_rung),
+		TEST(a_doorbell_that_failed_is_rung_again),
 		TEST(submit_and_wait_is_one_entry),
 		TEST(submit_and_wait_rings_though_enough_has_completed_already),
 		TEST(a_submission_that_was_interrupted_is_counted_all_the_same),

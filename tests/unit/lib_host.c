@@ -470,6 +470,26 @@ static void a_submit_rings_once_and_only_when_the_host_sleeps(void **state)
 	rig_close(&r);
 }
 
+static void a_sleep_is_rung_for_once_however_often_is_submitted(void **state)
+{
+	struct utmem_stats stats;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r);
+	for (uint32_t nr = 1; nr <= 2; nr++) {
+		utmem_kick_arm(&r.f.control->svc[0], nr);
+		send_nops(&r, 1);
+		send_nops(&r, 1);
+		assert_int_equal(utmem_flush(r.q), 0);
+		assert_int_equal(utmem_event_arm(r.q), 0);
+		assert_int_equal(fake_rings(&r.f), 1);
+	}
+	assert_int_equal(utmem_queue_stats(r.q, &stats), 0);
+	assert_int_equal(stats.kicks, 2);
+	rig_close(&r);
+}
+
 static void a_full_doorbell_counter_is_no_error(void **state)
 {
 	uint64_t most = UINT64_MAX - 1;
@@ -578,6 +598,7 @@ int main(void)
 		cmocka_unit_test(a_sleeper_is_woken_by_its_completion),
 		cmocka_unit_test(a_stale_wake_up_does_not_end_a_wait),
 		cmocka_unit_test(a_submit_rings_once_and_only_when_the_host_sleeps),
+		cmocka_unit_test(a_sleep_is_rung_for_once_however_often_is_submitted),
 		cmocka_unit_test(a_full_doorbell_counter_is_no_error),
 		cmocka_unit_test(the_event_fd_is_readable_after_arm_and_completion),
 		cmocka_unit_test(the_event_fd_is_readable_when_the_host_is_dead),

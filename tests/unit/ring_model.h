@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A model of two processors around utmem_ring.h: runs two parties through every
- * interleaving, with stores that leave the processor late and out of order.
+ * A model of two or three processors around utmem_ring.h: runs as many parties
+ * through every interleaving, with stores that leave the processor late and out of order.
  *
  * Owner: the ring's tests. Include it instead of utmem_barrier.h, before
  * utmem_ring.h: the ring's own code then runs on the accesses defined here.
@@ -22,10 +22,10 @@
 #include <string.h>
 #include <ucontext.h>
 
-#define MODEL_PARTIES 2
+#define MODEL_PARTIES 3 /* those without a program take no part */
 #define MODEL_BUFFER 8
 #define MODEL_TRAIL 128
-#define MODEL_WORDS 8
+#define MODEL_WORDS 10
 #define MODEL_SEEN (1u << 18) /* slots for states, a power of two */
 
 struct model_store {
@@ -181,7 +181,7 @@ static void model_main(void)
 
 static void model_start(struct model_party *t)
 {
-	t->done = false;
+	t->done = !t->program;
 	t->asleep = NULL;
 	t->nr_buf = 0;
 	t->history = 1;
@@ -249,7 +249,10 @@ static bool model_run(void)
 		}
 		model_take(&choices[model.trail[depth].taken]);
 	}
-	return model.party[0].done && model.party[1].done;
+	for (uint32_t i = 0; i < MODEL_PARTIES; i++)
+		if (!model.party[i].done)
+			return false;
+	return true;
 }
 
 /* Step the trail to the next sequence that was not tried. Return: false when all were. */

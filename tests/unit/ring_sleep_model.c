@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Nobody sleeps on work: the doorbell's and the wake-up's protocols in every interleaving
-// of two processors that delay stores (ring_model.h), with the ring's own code. And the
-// proof that each of the barriers E, F, G, H is needed: without it somebody sleeps for ever.
+// of processors that delay stores (ring_model.h), with the ring's own code. And the proof that
+// each of the barriers E, F, G, H is needed, and a number for each sleep once doorbells are
+// shared: without it somebody sleeps for ever.
 // Owner: guest/ring.
 
 #include "ring_model.h"
@@ -9,13 +10,16 @@
 
 #define GUEST (&model.party[0])
 #define HOST (&model.party[1])
+#define OTHER_GUEST (&model.party[2])
 #define ENTRIES 4u
 
-static struct ring ring;
+static struct ring ring, other_ring;
 static struct utmem_svc_line svc;
+static uint32_t rung; /* what submitters tell each other: the sleep that has been rung for */
 static uint32_t doorbell, wakeup; /* as eventfds */
 static uint32_t start_idx;
-static uint32_t nr_doorbells, nr_wakeups;
+static bool no_numbers; /* all sleeps have the same one */
+static uint32_t nr_doorbells, nr_wakeups, nr_sleeps;
 
 /* What a scenario sends, and how its guest waits. */
 static struct scenario {
@@ -53,7 +57,7 @@ static void host_serves(void)
 	uint32_t served = 0, n = 0;
 
 	while (served < total(scenario.batches)) {
-		utmem_kick_arm(&svc);
+		utmem_kick_arm(&svc, ++nr_sleeps);
 		if (utmem_sq_peek(&ring.reader, &n))
 			return;
 		if (!n)
@@ -61,6 +65,56 @@ static void host_serves(void)
 		utmem_kick_disarm(&svc);
 		ring.reader.end.own += n; /* what release does, less a store nobody here reads */
 		served += n;
+	}
+}
+
+/* ---- one doorbell for each sleep: two guests that know of each other's ---- */
+
+/* As the driver and the library do: ring, then remember. */
+static void submit_unless_rung(struct ring *r)
+{
+	for (uint32_t b = 0; b < 3 && scenario.batches[b]; b++) {
+		uint32_t sleep;
+
+		utmem_sq_reserve(&r->sq);
+		utmem_sq_publish(&r->sq);
+		sleep = utmem_kick_needed(&svc);
+		if (!sleep || utmem_load_relaxed(&rung) == sleep)
+			continue;
+		model_step(); /* the host, or the other one, may go a long way until it rings */
+		doorbell = 1;
+		nr_doorbells++;
+		utmem_store_relaxed(&rung, sleep);
+	}
+}
+
+static void guest_submits_unless_rung(void)
+{
+	submit_unless_rung(&ring);
+}
+
+static void other_guest_submits_unless_rung(void)
+{
+	submit_unless_rung(&other_ring);
+}
+
+static void host_serves_all(void)
+{
+	uint32_t nr = OTHER_GUEST->program ? 2 : 1;
+	uint32_t served = 0, n = 0, more = 0;
+
+	while (served < nr * total(scenario.batches)) {
+		utmem_kick_arm(&svc, no_numbers ? 1 : ++nr_sleeps);
+		if (utmem_sq_peek(&ring.reader, &n))
+			return;
+		if (OTHER_GUEST->program && utmem_sq_peek(&other_ring.reader, &more))
+			return;
+		if (!(n + more))
+			model_sleep(&doorbell);
+		utmem_kick_disarm(&svc);
+		ring.reader.end.own += n;
+		other_ring.reader.end.own += more;
+		served += n + more;
 	}
 }
 
@@ -106,8 +160,9 @@ struct outcome {
 static void prepare(void)
 {
 	ring_reset(&ring, start_idx);
+	ring_reset(&other_ring, start_idx);
 	memset(&svc, 0, sizeof(svc));
-	doorbell = wakeup = nr_doorbells = nr_wakeups = 0;
+	doorbell = wakeup = rung = nr_doorbells = nr_wakeups = nr_sleeps = 0;
 }
 
 static struct outcome explore(void (*guest)(void), void (*host)(void))
@@ -137,6 +192,27 @@ static struct outcome explore_without(struct model_party *who, void (*guest)(voi
 
 	who->no_barrier = true;
 	out = explore(guest, host);
+	who->no_barrier = false;
+	return out;
+}
+
+/* Two guests that share their doorbells. */
+static struct outcome explore_two(void)
+{
+	struct outcome out;
+
+	OTHER_GUEST->program = other_guest_submits_unless_rung;
+	out = explore(guest_submits_unless_rung, host_serves_all);
+	OTHER_GUEST->program = NULL;
+	return out;
+}
+
+static struct outcome explore_two_without(struct model_party *who)
+{
+	struct outcome out;
+
+	who->no_barrier = true;
+	out = explore_two();
 	who->no_barrier = false;
 	return out;
 }
@@ -190,6 +266,41 @@ static void without_barrier_e_or_f_the_host_sleeps_on_work(void **state)
 	assert_true(explore_without(HOST, guest_submits, host_serves).stuck > 0);  /* F */
 }
 
+static void two_who_share_their_doorbells_lose_no_submission(void **state)
+{
+	struct outcome out;
+
+	(void)state;
+	scenario = (struct scenario){{1, 1}, {0}, 0};
+	out = explore(guest_submits_unless_rung, host_serves_all);
+	assert_int_equal(out.stuck, 0);
+	assert_true(out.runs > 10);
+	scenario = (struct scenario){{1}, {0}, 0};
+	out = explore_two();
+	assert_int_equal(out.stuck, 0);
+	assert_true(out.runs > 100);
+}
+
+/* NEED_KICK alone does not say whether this is still the sleep that has been rung for. */
+static void without_numbers_the_second_sleep_is_one_for_ever(void **state)
+{
+	(void)state;
+	no_numbers = true;
+	scenario = (struct scenario){{1, 1}, {0}, 0};
+	assert_true(explore(guest_submits_unless_rung, host_serves_all).stuck > 0);
+	scenario = (struct scenario){{1}, {0}, 0};
+	assert_true(explore_two().stuck > 0);
+	no_numbers = false;
+}
+
+static void two_who_share_their_doorbells_need_barriers_e_and_f_as_well(void **state)
+{
+	(void)state;
+	scenario = (struct scenario){{1}, {0}, 0};
+	assert_true(explore_two_without(GUEST).stuck > 0); /* E */
+	assert_true(explore_two_without(HOST).stuck > 0);  /* F */
+}
+
 static void without_barrier_g_or_h_the_waiter_sleeps_on_completions(void **state)
 {
 	(void)state;
@@ -202,10 +313,12 @@ static int setup(void **state)
 {
 	(void)state;
 	ring_open(&ring, ENTRIES, ENTRIES, 0, 0);
+	ring_open(&other_ring, ENTRIES, ENTRIES, 0, 0);
 	memcpy(model.word,
 	       (const uint32_t *[MODEL_WORDS]){&ring.page->sq_tail, &ring.page->cq_tail,
 					       &ring.page->need_wake, &ring.page->wake_idx,
-					       &svc.flags, &doorbell, &wakeup},
+					       &svc.flags, &doorbell, &wakeup, &rung,
+					       &other_ring.page->sq_tail},
 	       sizeof(model.word));
 	return 0;
 }
@@ -214,6 +327,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	ring_close(&ring);
+	ring_close(&other_ring);
 	return 0;
 }
 
@@ -223,6 +337,9 @@ int main(void)
 		cmocka_unit_test(no_submission_is_slept_on_in_any_interleaving),
 		cmocka_unit_test(no_completion_is_slept_on_in_any_interleaving),
 		cmocka_unit_test(without_barrier_e_or_f_the_host_sleeps_on_work),
+		cmocka_unit_test(two_who_share_their_doorbells_lose_no_submission),
+		cmocka_unit_test(without_numbers_the_second_sleep_is_one_for_ever),
+		cmocka_unit_test(two_who_share_their_doorbells_need_barriers_e_and_f_as_well),
 		cmocka_unit_test(without_barrier_g_or_h_the_waiter_sleeps_on_completions),
 	};
 

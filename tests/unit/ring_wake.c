@@ -105,14 +105,34 @@ static void a_kick_is_needed_between_arm_and_disarm_only(void **state)
 	struct utmem_svc_line svc = {0};
 
 	(void)state;
-	assert_false(utmem_kick_needed(&svc));
-	utmem_kick_arm(&svc);
-	assert_true(utmem_kick_needed(&svc));
-	assert_true(utmem_kick_needed(&svc));
+	assert_int_equal(utmem_kick_needed(&svc), 0);
+	utmem_kick_arm(&svc, 1);
+	assert_int_not_equal(utmem_kick_needed(&svc), 0);
+	assert_int_equal(utmem_kick_needed(&svc), utmem_kick_needed(&svc));
 	utmem_kick_disarm(&svc);
-	assert_false(utmem_kick_needed(&svc));
-	svc.flags = ~UTMEM_SVC_NEED_KICK; /* bits of a later minor version */
-	assert_false(utmem_kick_needed(&svc));
+	assert_int_equal(utmem_kick_needed(&svc), 0);
+	svc.flags = ~UTMEM_SVC_NEED_KICK; /* a number alone is no sleep */
+	assert_int_equal(utmem_kick_needed(&svc), 0);
+}
+
+static void each_sleep_is_told_from_the_next_and_none_is_0(void **state)
+{
+	/* the 31 bits that are stored wrap at two of these */
+	static const uint32_t starts[] = {0, 0x7ffffff0, 0xfffffff0};
+	struct utmem_svc_line svc;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		uint32_t before = 0;
+
+		for (uint32_t nr = starts[i]; nr != starts[i] + 32; nr++) {
+			utmem_kick_arm(&svc, nr);
+			assert_int_equal(svc.flags, nr << 1 | 1);
+			assert_int_equal(utmem_kick_needed(&svc), svc.flags);
+			assert_int_not_equal(svc.flags, before);
+			before = svc.flags;
+		}
+	}
 }
 
 int main(void)
@@ -123,6 +143,7 @@ int main(void)
 		cmocka_unit_test(nobody_is_woken_who_did_not_ask_or_took_it_back),
 		cmocka_unit_test(publishing_nothing_wakes_nobody_and_stores_no_tail),
 		cmocka_unit_test(a_kick_is_needed_between_arm_and_disarm_only),
+		cmocka_unit_test(each_sleep_is_told_from_the_next_and_none_is_0),
 	};
 
 	return cmocka_run_group_tests(tests, ring_setup, ring_teardown);

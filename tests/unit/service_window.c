@@ -273,6 +273,70 @@ static void arming_sets_need_kick_and_finds_late_requests(void **state)
 	assert_int_equal(c.nr_arms, 3);
 }
 
+static void every_sleep_has_a_number_of_its_own(void **state)
+{
+	struct rig *rig = *state;
+	const struct utmem_svc_line *svc = &rig->win[0].control->svc[0];
+	uint32_t sleep, before = 0;
+
+	for (unsigned int i = 0; i < 5; i++) {
+		rig->engine.upkeep = i % 2; /* one that is given up at once counts as well */
+		utmem_service_arm(rig->s);
+		if (i % 2)
+			continue;
+		sleep = utmem_kick_needed(svc);
+		assert_int_not_equal(sleep, 0);
+		assert_int_equal(utmem_kick_needed(&rig->win[1].control->svc[0]), sleep);
+		if (before)
+			assert_int_equal(sleep - before, 2 << UTMEM_SVC_SLEEP_SHIFT);
+		before = sleep;
+		utmem_service_disarm(rig->s);
+	}
+}
+
+/* What the guest writes there is not where the host counts. */
+static void a_guest_that_scribbles_on_the_sleep_does_not_make_the_host_repeat_it(void **state)
+{
+	struct rig *rig = *state;
+	struct utmem_svc_line *svc = &rig->win[0].control->svc[0];
+	uint32_t sleep;
+
+	assert_false(utmem_service_arm(rig->s));
+	sleep = utmem_kick_needed(svc);
+	utmem_service_disarm(rig->s);
+	svc->flags = sleep - (1u << UTMEM_SVC_SLEEP_SHIFT);
+	assert_false(utmem_service_arm(rig->s));
+	assert_int_equal(utmem_kick_needed(svc), sleep + (1u << UTMEM_SVC_SLEEP_SHIFT));
+}
+
+static void the_sleeps_of_another_life_have_other_numbers(void **state)
+{
+	struct rig *rig = *state;
+	struct utmem_engine engine;
+	uint32_t first[2];
+
+	fake_init(&engine);
+	for (uint32_t epoch = 8; epoch < 10; epoch++) {
+		struct rig_window win = {.base = rig_map(RIG_WINDOW_LEN)};
+		struct utmem_window_config cfg = rig_config(rig, &win, RIG_WINDOW_LEN);
+		struct utmem_service *s;
+
+		win.control = (struct utmem_control *)(win.base + UTMEM_PAGE);
+		cfg.tenant = fake_tenant(&engine, epoch == 8 ? "a" : "b", 1 << 20);
+		assert_int_equal(utmem_service_init(&s, &engine, epoch), 0);
+		assert_int_equal(utmem_window_attach(s, &win.w, &cfg), 0);
+		assert_false(utmem_service_arm(s));
+		first[epoch - 8] = utmem_kick_needed(&win.control->svc[0]);
+		utmem_window_detach(win.w);
+		utmem_service_exit(s);
+		munmap(win.base, RIG_WINDOW_LEN);
+	}
+	fake_exit(&engine);
+	/* so many sleeps it would take until the first life's numbers were the second's */
+	assert_true((first[1] - first[0]) >> UTMEM_SVC_SLEEP_SHIFT > 1000000);
+	assert_true((first[0] - first[1]) >> UTMEM_SVC_SLEEP_SHIFT > 1000000);
+}
+
 static void arming_finds_admin_requests(void **state)
 {
 	struct rig *rig = *state;
@@ -401,6 +465,9 @@ int main(void)
 		RIG_TEST(an_admin_queue_that_lies_ends_until_the_next_hello),
 		RIG_TEST(a_guest_that_scribbles_on_header_and_control_harms_itself),
 		RIG_TEST(arming_sets_need_kick_and_finds_late_requests),
+		RIG_TEST(every_sleep_has_a_number_of_its_own),
+		RIG_TEST(a_guest_that_scribbles_on_the_sleep_does_not_make_the_host_repeat_it),
+		RIG_TEST(the_sleeps_of_another_life_have_other_numbers),
 		RIG_TEST(arming_finds_admin_requests),
 		RIG_TEST(background_work_is_done_in_parts_before_sleep),
 		RIG_TEST(a_draining_window_serves_and_takes_no_new_queues),

@@ -9,7 +9,8 @@ queues() {
 	utmemctl stats --json | grep -qE "\"queues\": *$1\b"
 }
 
-utmemd_start --arena 256m --tenant one:128m
+# With so long a heartbeat nothing but a doorbell wakes the host in time.
+utmemd_start --arena 256m --tenant one:128m --heartbeat-ms 60000
 vm_boot one tenant=one smp=2 <<'GUEST'
 driver_load || exit 1
 check_is "the device node is for everybody" "crw-rw-rw-" "$(ls -l /dev/utmem0 | cut -c1-10)"
@@ -46,10 +47,18 @@ check_is "through a read-only handle he does not" EACCES \
 check_is "no queue is left" 0 "$(cat $dev/queues)"
 
 driver-coalesce || failed=1
+driver-coalesce stopped || failed=1
 grep . $dev/* 2>/dev/null | sed 's/.*utmem0.//'
 GUEST
 vm_expect one killed
 check "the host has dropped its queue" wait_for 10 queues 0
 vm_say one go
+vm_expect one ready
+# shellcheck disable=SC2154 # daemon.sh
+kill -STOP "$utmemd_pid"
+vm_say one stopped
+vm_expect one rung
+kill -CONT "$utmemd_pid"
+vm_say one again
 vm_wait one
 utmemd_stop

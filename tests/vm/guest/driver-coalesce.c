@@ -2,6 +2,12 @@
 /*
  * Requests of several processes, while the host sleeps: how many doorbells, and when. The parent
  * says whose turn it is; each child has a file and a queue of its own.
+ *
+ * Each group of requests ends with its completions. Who sees those sees the end of the host's sleep,
+ * so that the next group finds the host in a sleep that nobody has rung for.
+ *
+ * "driver-coalesce stopped" says when it is ready, and expects a line on stdin when the host has
+ * been stopped, and another one when it goes on.
  */
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -11,12 +17,16 @@
 #define CHILDREN 4
 #define BATCH 8
 #define ROUNDS 25
+#define EACH 5 /* requests of a process while the host is stopped */
 #define LONG_USECS UTMEM_BATCH_USECS_MAX
 
 static struct raw own; /* the parent's; it submits nothing but where a test says so */
 static int child_fd[CHILDREN];
 
-/* 's': submit one request, do not wait. 't': take its completion. Each is answered by a byte. */
+/*
+ * 's': submit one request, do not wait. 'f': the same, and ring now. 't': take a completion. Each is
+ * answered by a byte.
+ */
 static void child(int fd)
 {
 	struct raw r;
@@ -24,9 +34,9 @@ static void child(int fd)
 
 	raw_open(&r, 64, BATCH, LONG_USECS);
 	do {
-		if (c == 's') {
+		if (c == 's' || c == 'f') {
 			raw_publish_nops(&r, 1);
-			if (raw_enter(&r, 1, 0, 0, 0))
+			if (raw_enter(&r, 1, 0, c == 'f' ? UTMEM_ENTER_FLUSH : 0, 0))
 				_exit(1);
 		} else if (c == 't' && !raw_spin(&r, 1)) {
 			_exit(1);
@@ -89,19 +99,32 @@ static uint64_t due(const struct utmem_ioc_counters *before)
 	return now.doorbells + now.awake - before->doorbells - before->awake;
 }
 
+/* It counts up when the host wakes up by itself. */
+static uint32_t heartbeat(void)
+{
+	return utmem_load_acquire(&own.control->host.heartbeat);
+}
+
 static void batches_of_many(void)
 {
 	struct utmem_ioc_counters before = device(), now;
-	uint64_t early = 0;
+	uint64_t early = 0, quiet = 0, rung = 0, same = 0;
+	uint32_t sleep = 0;
 
 	for (unsigned int round = 0; round < ROUNDS; round++) {
 		struct utmem_ioc_counters start = device();
+		uint32_t beat = heartbeat(), last = sleep;
 
-		raw_wait_host_asleep(&own);
+		sleep = raw_wait_host_asleep(&own);
+		same += sleep == last;
 		for (unsigned int i = 0; i < BATCH - 1; i++)
 			tell(i % CHILDREN, 's');
 		early += due(&start);
 		tell((BATCH - 1) % CHILDREN, 's');
+		if (heartbeat() == beat) {
+			quiet++;
+			rung += device().doorbells - start.doorbells;
+		}
 		for (unsigned int i = 0; i < BATCH; i++)
 			tell(i % CHILDREN, 't');
 	}
@@ -112,7 +135,9 @@ static void batches_of_many(void)
 	report_is("all requests counted", ROUNDS * BATCH, now.requests - before.requests);
 	report_is("all but one of each batch deferred", ROUNDS * (BATCH - 1),
 		  now.deferred - before.deferred);
-	report(now.doorbells > before.doorbells, "a sleeping host was rung");
+	report(quiet > 0, "the host slept between the batches");
+	report_is("and whenever it did, it was rung", (long long)quiet, (long long)rung);
+	report_is("each sleep has another number", 0, (long long)same);
 	printf("requests %llu doorbells %llu awake %llu interrupts %llu\n",
 	       now.requests - before.requests, now.doorbells - before.doorbells,
 	       now.awake - before.awake, now.interrupts - before.interrupts);
@@ -212,8 +237,55 @@ static void unannounced_request_is_not_slept_on(void)
 	raw_spin(&own, 1);
 }
 
-int main(void)
+static void wait_for_line(void)
 {
+	char line[16];
+
+	if (!fgets(line, sizeof(line), stdin))
+		die("the case says how it goes on");
+}
+
+/* Nobody can end the sleep but the first doorbell, and it does not: all others are told of it. */
+static void one_doorbell_for_a_sleep_that_does_not_end(void)
+{
+	struct utmem_ioc_counters before, now;
+	uint32_t sleep = raw_wait_host_asleep(&own);
+
+	printf("ready\n");
+	fflush(stdout);
+	wait_for_line();
+	report_is("the host is stopped in its sleep", sleep, utmem_kick_needed(own.svc));
+	before = device();
+	for (unsigned int i = 0; i < CHILDREN * EACH; i++)
+		tell(i % CHILDREN, 'f');
+	now = device();
+	report_is("4 processes that flush ring one doorbell", 1, now.doorbells - before.doorbells);
+	report_is("all others know of it", CHILDREN * EACH - 1, now.awake - before.awake);
+	raw_publish_nops(&own, 1);
+	report_errno("who sleeps for an answer gets none", ETIME, raw_enter(&own, 1, 1, 0, 1000));
+	report_is("and does not ring, either", 1, device().doorbells - before.doorbells);
+	printf("rung\n");
+	fflush(stdout);
+	wait_for_line();
+	for (unsigned int i = 0; i < CHILDREN * EACH; i++)
+		tell(i % CHILDREN, 't');
+	report(raw_spin(&own, 1), "the one doorbell was enough for all");
+}
+
+static int stopped(void)
+{
+	start_children();
+	raw_open(&own, 64, BATCH, LONG_USECS);
+	one_doorbell_for_a_sleep_that_does_not_end();
+	end_children();
+	raw_close(&own);
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "stopped"))
+		return stopped();
 	start_children();
 	raw_open(&own, 64, BATCH, LONG_USECS);
 	batches_of_many();

@@ -148,16 +148,38 @@ static inline bool past_deadline(time_t since)
 	return time(NULL) - since > DEADLINE_SECONDS;
 }
 
-/* Until the host sleeps; it takes part in nothing until it is rung. */
-static inline void raw_wait_host_asleep(const struct raw *r)
+/* Until a process or thread sleeps in system call @nr; the kernel says "running" while it does not. */
+static inline void wait_in_call(pid_t tid, int nr)
 {
 	time_t since = time(NULL);
+	char path[64];
+	int now = -1;
 
-	while (!utmem_kick_needed(r->svc)) {
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	while (now != nr) {
+		FILE *f = fopen(path, "r");
+
+		if (!f || past_deadline(since))
+			die("somebody sleeps in the kernel");
+		if (fscanf(f, "%d", &now) != 1)
+			now = -1;
+		fclose(f);
+		sched_yield();
+	}
+}
+
+/* Until the host sleeps; it takes part in nothing until it is rung. Return: that sleep, as in the ring. */
+static inline uint32_t raw_wait_host_asleep(const struct raw *r)
+{
+	time_t since = time(NULL);
+	uint32_t sleep;
+
+	while (!(sleep = utmem_kick_needed(r->svc))) {
 		if (past_deadline(since))
 			die("the host goes to sleep");
 		sched_yield();
 	}
+	return sleep;
 }
 
 /* Without the driver: until @n completions are there, then take them. */
