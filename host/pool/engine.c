@@ -12,6 +12,15 @@
 #define WORK_PER_SWEEP_PART 8u	 /* of a segment: only headers are read */
 #define WORK_PER_RELEASE_PART 8u /* of a segment: the kernel frees its pages */
 
+/*
+ * While requests come and free segments are not short, the cleaner copies 1/8 of what
+ * puts bring and a little for each other call: dead bytes then settle at some 1.5 times
+ * the live ones. Cleaning at once all that is half dead copied one value for each put.
+ */
+#define CLEAN_PUT_PART 8u
+#define CLEAN_PER_CALL 8u
+#define CLEAN_CREDIT_LEAST 4096u
+
 static int pool_init(struct utmem_pool *p)
 {
 	return utpool_store_open(p, &p->store);
@@ -91,8 +100,8 @@ static void engine_stat(struct utmem_engine *base, struct utmem_engine_stat *out
 
 	out->arena_bytes = base->mem.arena_len;
 	out->live_bytes = e->log.live_bytes - e->dying_bytes;
-	out->dead_bytes = e->log.filled_bytes - out->live_bytes;
-	out->free_bytes = base->mem.arena_len - e->log.filled_bytes;
+	out->dead_bytes = log_filled(&e->log) - out->live_bytes;
+	out->free_bytes = base->mem.arena_len - log_filled(&e->log);
 	out->index_bytes = base->private_bytes;
 	out->nr_items = e->nr_items;
 	out->nr_evicted = e->nr_evicted;
@@ -105,7 +114,37 @@ static uint32_t wanted_gain(const struct log *log)
 	return log->nr_free < log->low_water ? log->seg_len / 16 : log->seg_len / 2;
 }
 
-/* One unit of what is most urgent. Return: what it counts as; 0: there is nothing to do. */
+/* What came since the last call becomes the cleaner's credit. When nothing came it needs none. */
+static void note_load(struct pool_engine *e)
+{
+	uint64_t put_bytes = e->log.appended_bytes - e->nr_cleaned_bytes;
+	uint64_t credit = (put_bytes - e->put_bytes_seen) / CLEAN_PUT_PART +
+			  (e->nr_calls - e->nr_calls_seen) * CLEAN_PER_CALL;
+
+	e->put_bytes_seen = put_bytes;
+	e->nr_calls_seen = e->nr_calls;
+	e->idle = !credit;
+	e->clean_credit += credit;
+	if (e->clean_credit > e->log.seg_len)
+		e->clean_credit = e->log.seg_len;
+}
+
+static size_t clean(struct pool_engine *e, size_t budget)
+{
+	uint64_t before = e->nr_cleaned_bytes, copied;
+
+	if (!e->idle && e->clean_credit < CLEAN_CREDIT_LEAST)
+		return 0;
+	if (!e->idle && budget > e->clean_credit)
+		budget = e->clean_credit;
+	if (!utpool_clean_step(e, budget, wanted_gain(&e->log)))
+		return 0;
+	copied = e->nr_cleaned_bytes - before;
+	e->clean_credit -= copied < e->clean_credit ? copied : e->clean_credit;
+	return budget;
+}
+
+/* One unit of what is most urgent. Return: what it counts as; 0: there is nothing to do now. */
 static size_t work(struct pool_engine *e, size_t budget)
 {
 	uint32_t nr_leaves = (uint32_t)(budget / WORK_PER_LEAF) + 1;
@@ -116,9 +155,14 @@ static size_t work(struct pool_engine *e, size_t budget)
 		return e->log.seg_len / WORK_PER_SWEEP_PART;
 	if (utpool_log_release(&e->log))
 		return e->log.seg_len / WORK_PER_RELEASE_PART;
-	if (utpool_clean_step(e, budget, wanted_gain(&e->log)))
-		return budget;
-	return 0;
+	return clean(e, budget);
+}
+
+/* Is there work that waits for time to pass, or for a pause? (In a pause, what is left is stuck.) */
+static bool work_waits(struct pool_engine *e)
+{
+	return utpool_log_keeps_spare(&e->log) ||
+	       (!e->idle && utpool_clean_wanted(e, wanted_gain(&e->log)));
 }
 
 static bool engine_maintain(struct utmem_engine *base, size_t budget)
@@ -126,10 +170,12 @@ static bool engine_maintain(struct utmem_engine *base, size_t budget)
 	struct pool_engine *e = (struct pool_engine *)base;
 	size_t done;
 
+	utpool_log_tick(&e->log);
+	note_load(e);
 	while (budget) {
 		done = work(e, budget);
 		if (!done)
-			return false;
+			return work_waits(e);
 		budget -= done < budget ? done : budget;
 	}
 	return true;

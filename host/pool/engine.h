@@ -53,7 +53,8 @@ struct large {
 struct cursor {
 	struct segment *seg; /* taken; NULL: none */
 	uint32_t pos;
-	uint32_t gain; /* bytes that were to be had when it was taken */
+	uint32_t ahead; /* the index was asked for what lies before this */
+	uint32_t gain;	/* bytes that were to be had when it was taken */
 };
 
 struct pool_engine {
@@ -71,11 +72,22 @@ struct pool_engine {
 	uint64_t ephemeral_bytes; /* log_bytes of all living ephemeral stores */
 	uint64_t promised_bytes;  /* arena room that streams in progress will still take */
 	uint64_t nr_evicted, nr_cleaned_bytes;
+	uint64_t nr_calls; /* of get and del */
+	/* maintain's */
+	uint64_t put_bytes_seen, nr_calls_seen; /* of puts and other calls, when it last came by */
+	uint64_t clean_credit;			/* bytes that the cleaner may copy beside them */
+	bool idle;				/* nothing came between its last two calls */
 };
 
 static inline struct pool_engine *engine_of(const struct utmem_pool *p)
 {
 	return (struct pool_engine *)p->tenant->engine;
+}
+
+/* The record at @off, which is alive, is dead. */
+static inline void engine_bury(struct pool_engine *e, uint64_t off)
+{
+	log_bury(&e->log, off, record_len(log_record(&e->log, off)));
 }
 
 /* Bytes of the arena that are neither dead nor dying, and those that are spoken for. */
@@ -157,8 +169,26 @@ uint64_t utpool_large_record(struct pool_engine *e, struct large *l, struct stor
  */
 int utpool_room_admit(struct utmem_pool *p, const struct utmem_key *key, uint64_t cost,
 		      enum utmem_put_if cond, bool keep_old);
-/* Room for a record; cleans as needed, so that every other record may move. LOG_NONE: no room. */
-uint64_t utpool_room_append(struct pool_engine *e, bool ephemeral, uint32_t len);
+/* The same in the usual case, when nothing has to be looked up; false says nothing. */
+static inline bool room_is_plenty(const struct utmem_pool *p, uint64_t cost, enum utmem_put_if cond)
+{
+	const struct pool_engine *e = engine_of(p);
+	const struct utmem_tenant *t = p->tenant;
+
+	return cond == UTMEM_PUT_ALWAYS && t->used_bytes + store_charge(cost) <= t->quota_bytes &&
+	       engine_live(e) + cost <= e->log.capacity_bytes;
+}
+/* Room for a record when free segments are few: cleans as needed, so that every other record may move. */
+uint64_t utpool_room_append_scarce(struct pool_engine *e, enum log_head head, uint32_t len);
+/* Room for a record, which may move every other one. LOG_NONE: no room. */
+static inline uint64_t room_append(struct pool_engine *e, bool ephemeral, uint32_t len)
+{
+	enum log_head head = ephemeral ? LOG_PUT_EPHEMERAL : LOG_PUT;
+
+	if (e->log.nr_free < e->log.low_water)
+		return utpool_room_append_scarce(e, head, len);
+	return log_append(&e->log, head, len);
+}
 
 /* ---- evict.c ---- */
 
@@ -170,6 +200,8 @@ void utpool_evict_to_quota(struct utmem_tenant *t);
 
 /* Copy out of segments that give back @gain bytes, about @budget bytes; false: there is none. */
 bool utpool_clean_step(struct pool_engine *e, uint64_t budget, uint32_t gain);
+/* Is there one, or one that was begun? */
+bool utpool_clean_wanted(struct pool_engine *e, uint32_t gain);
 /* As much of that as keeps up with an append of @len bytes. */
 void utpool_clean_pace(struct pool_engine *e, uint32_t len);
 /*
@@ -190,8 +222,8 @@ int utpool_del(struct utmem_pool *p, const struct utmem_key *key);
 int utpool_flush(struct utmem_pool *p);
 int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
 	       uint32_t len, struct utmem_get_result *out);
-void utpool_prefetch_index(const struct utmem_pool *p, uint64_t hash);
-void utpool_prefetch_record(const struct utmem_pool *p, uint64_t hash);
+void utpool_prefetch_index(const struct utmem_pool *p, struct utmem_key *key);
+void utpool_prefetch_record(const struct utmem_pool *p, struct utmem_key *key, uint32_t len);
 int utpool_parts_begin(struct utmem_pool *p, const struct utmem_key *key, uint64_t total,
 		       struct utmem_stream **out);
 int utpool_parts_append(struct utmem_stream *s, const void *part, uint32_t len);

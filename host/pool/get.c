@@ -7,8 +7,8 @@
 
 #include "engine.h"
 
-static void read_value(struct pool_engine *e, struct record *r, uint64_t off, void *buf,
-		       uint32_t len)
+static inline void read_value(struct pool_engine *e, struct record *r, uint64_t off, void *buf,
+			      uint32_t len)
 {
 	if (off >= r->value_len)
 		return;
@@ -34,8 +34,9 @@ int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, 
 		return err;
 	if (p->destroyed)
 		return -ESTALE;
+	e->nr_calls++;
 	p->counters.nr_gets++;
-	slot = utpool_index_find(&p->store->index, key);
+	slot = index_find(&p->store->index, key);
 	if (!slot)
 		return -ENOENT;
 	p->counters.nr_hits++;
@@ -49,14 +50,16 @@ int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, 
 	return 0;
 }
 
-void utpool_prefetch_index(const struct utmem_pool *p, uint64_t hash)
+void utpool_prefetch_index(const struct utmem_pool *p, struct utmem_key *key)
 {
 	if (p->store)
-		utpool_index_prefetch(&p->store->index, hash);
+		utpool_index_prefetch(&p->store->index, key);
+	else
+		key->hint.owner = NULL;
 }
 
-void utpool_prefetch_record(const struct utmem_pool *p, uint64_t hash)
+void utpool_prefetch_record(const struct utmem_pool *p, struct utmem_key *key, uint32_t len)
 {
 	if (p->store)
-		utpool_index_prefetch_record(&p->store->index, hash);
+		utpool_index_prefetch_record(&p->store->index, key, len);
 }

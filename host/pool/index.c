@@ -6,7 +6,10 @@
 #include <errno.h>
 
 #include "index.h"
-#include "log.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* Replaced leaves are made this full: 6 of 8 slots. */
 #define LEAF_FILL 6u
@@ -14,6 +17,9 @@
 #define LEAF_SPARSE 2u
 /* How often a leaf is made larger still when an unlucky set of hashes does not fit. */
 #define LEAF_TRIES 4u
+
+/* Of a longer value the processor's own prefetcher sees the rest coming. */
+#define PREFETCH_VALUE_MOST 128u
 
 static size_t leaf_size(uint32_t nr_buckets)
 {
@@ -39,6 +45,7 @@ static struct leaf *leaf_alloc(struct utmem_engine *e, uint32_t nr_buckets, uint
 
 static void leaf_free(struct utmem_engine *e, struct leaf *leaf)
 {
+	e->index_age++;
 	utpool_free(e, leaf, leaf_size(leaf->nr_buckets));
 }
 
@@ -348,45 +355,100 @@ static int leaf_grow(struct index *ix, uint64_t hash)
 
 /* ---- the table ---- */
 
-static uint64_t *bucket_find(const struct index *ix, struct bucket *b, uint64_t tag,
-			     const struct utmem_key *key)
+#ifdef __SSE2__
+/* The tags of 4 slots, each in 32 bits. */
+static inline __m128i tags_of(const uint64_t *slot)
 {
-	uint32_t i;
+	__m128 low = _mm_load_ps((const float *)slot),
+	       high = _mm_load_ps((const float *)(slot + 2));
+	__m128i upper = _mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1)));
+
+	return _mm_srli_epi32(upper, INDEX_LOC_BITS - 32);
+}
+
+static inline __m128i tags_equal(const struct bucket *b, __m128i want)
+{
+	return _mm_packs_epi32(_mm_cmpeq_epi32(tags_of(b->slot), want),
+			       _mm_cmpeq_epi32(tags_of(b->slot + 4), want));
+}
+
+/* Which of the 8 slots of @a (bits 0 .. 7) and of @b (bits 8 .. 15) have @tag? Half of GET was this loop. */
+static inline uint32_t buckets_match(const struct bucket *a, const struct bucket *b, uint32_t tag)
+{
+	__m128i want = _mm_set1_epi32((int)tag);
+
+	return (uint32_t)_mm_movemask_epi8(
+		_mm_packs_epi16(tags_equal(a, want), tags_equal(b, want)));
+}
+#else
+static inline uint32_t buckets_match(const struct bucket *a, const struct bucket *b, uint32_t tag)
+{
+	uint32_t i, mask = 0;
 
 	for (i = 0; i < BUCKET_SLOTS; i++) {
-		if (b->slot[i] >> INDEX_LOC_BITS == tag &&
-		    record_has_key(log_record(ix->log, index_off(b->slot[i])), key))
-			return &b->slot[i];
+		mask |= (uint32_t)(index_tag(a->slot[i]) == tag) << i;
+		mask |= (uint32_t)(index_tag(b->slot[i]) == tag) << (i + BUCKET_SLOTS);
+	}
+	return mask;
+}
+#endif
+
+/* Where a key may be. */
+struct candidates {
+	struct bucket *bucket[2];
+	uint32_t mask; /* as buckets_match() says */
+};
+
+static inline void candidates_locate(const struct index *ix, uint64_t hash, struct candidates *c)
+{
+	const struct index_dir *dir = dir_of(ix, hash);
+	struct places at = places_of(dir->nr_buckets, index_entry(hash, 0));
+
+	c->bucket[0] = &dir->leaf->bucket[at.a];
+	c->bucket[1] = &dir->leaf->bucket[at.b];
+}
+
+static inline struct candidates candidates_of(const struct index *ix, const struct utmem_key *key)
+{
+	struct candidates c = {
+		{(struct bucket *)key->hint.place[0], (struct bucket *)key->hint.place[1]}, 0};
+
+	if (!index_hint_valid(ix, &key->hint))
+		candidates_locate(ix, key->hash, &c);
+	c.mask = buckets_match(c.bucket[0], c.bucket[1], index_tag(index_entry(key->hash, 0)));
+	return c;
+}
+
+/* The first of them; c->mask is not 0. */
+static inline uint64_t *candidate(const struct candidates *c)
+{
+	uint32_t i = (uint32_t)__builtin_ctz(c->mask);
+
+	/* not a branch: which of the two it is, nobody can predict */
+	return &c->bucket[i / BUCKET_SLOTS]->slot[i % BUCKET_SLOTS];
+}
+
+uint64_t *utpool_index_search(const struct index *ix, const struct utmem_key *key)
+{
+	struct candidates c = candidates_of(ix, key);
+	uint64_t *slot;
+
+	for (; c.mask; c.mask &= c.mask - 1) {
+		slot = candidate(&c);
+		if (record_has_key(log_record(ix->log, index_off(*slot)), key))
+			return slot;
 	}
 	return NULL;
 }
 
-uint64_t *utpool_index_find(const struct index *ix, const struct utmem_key *key)
-{
-	const struct index_dir *dir = dir_of(ix, key->hash);
-	uint64_t entry = index_entry(key->hash, 0);
-	struct places at = places_of(dir->nr_buckets, entry);
-	uint64_t *slot = bucket_find(ix, &dir->leaf->bucket[at.a], entry >> INDEX_LOC_BITS, key);
-
-	if (slot)
-		return slot;
-	return bucket_find(ix, &dir->leaf->bucket[at.b], entry >> INDEX_LOC_BITS, key);
-}
-
 uint64_t *utpool_index_find_at(const struct index *ix, uint64_t hash, uint64_t off)
 {
-	const struct index_dir *dir = dir_of(ix, hash);
-	uint64_t entry = index_entry(hash, off);
-	struct places at = places_of(dir->nr_buckets, entry);
-	struct leaf *leaf = dir->leaf;
-	uint32_t i;
+	const struct utmem_key key = {.hash = hash};
+	struct candidates c = candidates_of(ix, &key);
 
-	for (i = 0; i < BUCKET_SLOTS; i++) {
-		if (leaf->bucket[at.a].slot[i] == entry)
-			return &leaf->bucket[at.a].slot[i];
-		if (leaf->bucket[at.b].slot[i] == entry)
-			return &leaf->bucket[at.b].slot[i];
-	}
+	for (; c.mask; c.mask &= c.mask - 1)
+		if (*candidate(&c) == index_entry(hash, off))
+			return candidate(&c);
 	return NULL;
 }
 
@@ -440,31 +502,33 @@ uint32_t utpool_index_scan(const struct index *ix, struct index_hand *hand,
 	return n;
 }
 
-void utpool_index_prefetch(const struct index *ix, uint64_t hash)
+void utpool_index_prefetch(const struct index *ix, struct utmem_key *key)
 {
-	const struct index_dir *dir = dir_of(ix, hash);
-	struct places at = places_of(dir->nr_buckets, index_entry(hash, 0));
+	struct candidates c;
 
-	__builtin_prefetch(&dir->leaf->bucket[at.a]);
-	__builtin_prefetch(&dir->leaf->bucket[at.b]);
+	candidates_locate(ix, key->hash, &c);
+	__builtin_prefetch(c.bucket[0]);
+	__builtin_prefetch(c.bucket[1]);
+	key->hint = (struct utmem_key_hint){
+		ix, ix->engine->index_age, {c.bucket[0], c.bucket[1]}, NULL};
 }
 
-void utpool_index_prefetch_record(const struct index *ix, uint64_t hash)
+void utpool_index_prefetch_record(const struct index *ix, struct utmem_key *key, uint32_t len)
 {
-	const struct index_dir *dir = dir_of(ix, hash);
-	uint64_t want = index_entry(hash, 0) >> INDEX_LOC_BITS;
-	struct places at = places_of(dir->nr_buckets, index_entry(hash, 0));
-	const uint64_t *a = dir->leaf->bucket[at.a].slot, *b = dir->leaf->bucket[at.b].slot;
+	uint32_t at = 0, last = (uint32_t)sizeof(struct record) + key->len - 1;
+	struct candidates c = candidates_of(ix, key);
 	const char *r;
-	uint32_t i;
 
-	for (i = 0; i < BUCKET_SLOTS; i++) {
-		if (a[i] >> INDEX_LOC_BITS != want && b[i] >> INDEX_LOC_BITS != want)
-			continue;
-		r = (const char *)log_record(
-			ix->log, index_off(a[i] >> INDEX_LOC_BITS == want ? a[i] : b[i]));
-		__builtin_prefetch(r);
-		__builtin_prefetch(r + 64);
+	if (!c.mask)
 		return;
-	}
+	key->hint = (struct utmem_key_hint){
+		ix, ix->engine->index_age, {c.bucket[0], c.bucket[1]}, candidate(&c)};
+	r = (const char *)log_record(ix->log, index_off(*candidate(&c)));
+	last += len < PREFETCH_VALUE_MOST ? len : PREFETCH_VALUE_MOST;
+	/* by length, not line by line: where lines begin cannot be predicted */
+	do {
+		__builtin_prefetch(r + at);
+		at += 64;
+	} while (at < last);
+	__builtin_prefetch(r + last);
 }

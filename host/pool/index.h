@@ -14,10 +14,9 @@
 #ifndef UTMEM_POOL_INDEX_H
 #define UTMEM_POOL_INDEX_H
 
+#include "log.h"
 #include "record.h"
 #include "tenant.h"
-
-struct log;
 
 /* An entry: valid (1 bit) | fingerprint (25) | offset / RECORD_ALIGN (38). */
 #define INDEX_LOC_BITS 38
@@ -63,8 +62,8 @@ int utpool_index_init(struct index *ix, struct utmem_engine *e, const struct log
 /* Free about @nr leaves; true when all is gone (dir is NULL then). */
 bool utpool_index_exit(struct index *ix, uint32_t nr);
 
-/* The slot of @key, valid until the next change to the index; or NULL. */
-uint64_t *utpool_index_find(const struct index *ix, const struct utmem_key *key);
+/* The same as index_find() below, without a look at the hint. */
+uint64_t *utpool_index_search(const struct index *ix, const struct utmem_key *key);
 /* The slot that holds exactly (@hash, @off), or NULL. */
 uint64_t *utpool_index_find_at(const struct index *ix, uint64_t hash, uint64_t off);
 /* Add an entry for a key that is not there. 0, -ENOSPC when no memory was to be had. */
@@ -78,8 +77,12 @@ void utpool_index_remove(struct index *ix, uint64_t hash, uint64_t *slot);
 uint32_t utpool_index_scan(const struct index *ix, struct index_hand *hand,
 			   uint64_t off[BUCKET_SLOTS], bool *leaf_end);
 
-void utpool_index_prefetch(const struct index *ix, uint64_t hash);
-void utpool_index_prefetch_record(const struct index *ix, uint64_t hash);
+/*
+ * Ask for the buckets where @key may be, then for its record with the first @len bytes of the
+ * value. Both leave what they found in the key's hint.
+ */
+void utpool_index_prefetch(const struct index *ix, struct utmem_key *key);
+void utpool_index_prefetch_record(const struct index *ix, struct utmem_key *key, uint32_t len);
 
 static inline uint64_t index_entry(uint64_t hash, uint64_t off)
 {
@@ -91,6 +94,35 @@ static inline uint64_t index_entry(uint64_t hash, uint64_t off)
 static inline uint64_t index_off(uint64_t entry)
 {
 	return (entry & ((1ull << INDEX_LOC_BITS) - 1)) * RECORD_ALIGN;
+}
+
+/* What find() looks for: valid bit and fingerprint. */
+static inline uint32_t index_tag(uint64_t entry)
+{
+	return (uint32_t)(entry >> INDEX_LOC_BITS);
+}
+
+static inline bool index_slot_has(const struct index *ix, uint64_t entry,
+				  const struct utmem_key *key)
+{
+	return index_tag(entry) == index_tag(index_entry(key->hash, 0)) &&
+	       record_has_key(log_record(ix->log, index_off(entry)), key);
+}
+
+/* No leaf was freed since: the buckets and the slot of the hint are still where the key may be. */
+static inline bool index_hint_valid(const struct index *ix, const struct utmem_key_hint *hint)
+{
+	return hint->owner == ix && hint->age == ix->engine->index_age;
+}
+
+/* The slot of @key, valid until the next change to the index; or NULL. */
+static inline uint64_t *index_find(const struct index *ix, const struct utmem_key *key)
+{
+	uint64_t *slot = (uint64_t *)key->hint.slot;
+
+	if (index_hint_valid(ix, &key->hint) && slot && index_slot_has(ix, *slot, key))
+		return slot;
+	return utpool_index_search(ix, key);
 }
 
 #endif /* UTMEM_POOL_INDEX_H */

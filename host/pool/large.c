@@ -74,7 +74,7 @@ void utpool_large_free(struct pool_engine *e, struct large *l)
 
 	for (i = 0; i < l->nr_chunks; i++)
 		if (l->chunk_off[i] != LOG_NONE)
-			utpool_log_bury(&e->log, l->chunk_off[i]);
+			engine_bury(e, l->chunk_off[i]);
 	if (l->store)
 		utpool_store_add_bytes(e, l->store, -(int64_t)l->log_bytes);
 	utpool_idmap_del(&e->larges, l->id);
@@ -84,7 +84,7 @@ void utpool_large_free(struct pool_engine *e, struct large *l)
 static int chunk_open(struct pool_engine *e, struct large *l, bool ephemeral, uint32_t no)
 {
 	uint32_t len = chunk_len(&e->log, l, no);
-	uint64_t off = utpool_room_append(e, ephemeral, record_size(sizeof(struct chunk_id), len));
+	uint64_t off = room_append(e, ephemeral, record_size(sizeof(struct chunk_id), len));
 	struct chunk_id id = {.large = l->id, .no = no};
 	struct record *r;
 
@@ -144,7 +144,7 @@ uint64_t utpool_large_record(struct pool_engine *e, struct large *l, struct stor
 			     const struct utmem_key *key)
 {
 	uint32_t len = record_size(key->len, sizeof(l->id));
-	uint64_t off = utpool_room_append(e, st->ephemeral, len);
+	uint64_t off = room_append(e, st->ephemeral, len);
 	struct record *r;
 
 	if (off == LOG_NONE)

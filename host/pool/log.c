@@ -70,16 +70,11 @@ void utpool_log_exit(struct log *log)
 	utpool_free(log->engine, log->segs, log->nr_segs * sizeof(*log->segs));
 }
 
-static struct list *class_of(struct log *log, const struct segment *seg)
-{
-	return &log->full[(uint64_t)segment_live(seg) * (LOG_CLASSES - 1) >> log->seg_shift];
-}
-
 static void segment_free(struct log *log, struct segment *seg)
 {
 	list_del(&seg->link);
 	list_del(&seg->age);
-	log->filled_bytes -= seg->fill;
+	log->freed_bytes += seg->fill;
 	seg->fill = 0;
 	seg->dead = 0;
 	seg->state = SEGMENT_FREE;
@@ -90,13 +85,16 @@ static void segment_free(struct log *log, struct segment *seg)
 
 void utpool_log_file(struct log *log, struct segment *seg)
 {
+	uint32_t class = log_class(log, segment_live(seg));
+
 	if (!segment_live(seg)) {
 		segment_free(log, seg);
 		return;
 	}
 	seg->state = SEGMENT_FULL;
 	list_del(&seg->link);
-	list_add_tail(class_of(log, seg), &seg->link);
+	list_add_tail(&log->full[class], &seg->link);
+	log->full_mask |= 1ull << class;
 }
 
 void utpool_log_close(struct log *log, enum log_head head)
@@ -119,7 +117,7 @@ static bool may_open(const struct log *log, enum log_head head)
 }
 
 /* Present pages first: a fault costs more than a copy. */
-static struct segment *open_segment(struct log *log, enum log_head head)
+static void open_segment(struct log *log, enum log_head head)
 {
 	bool hot = !list_empty(&log->hot);
 	struct list *l = list_after(hot ? &log->hot : &log->cold, NULL);
@@ -128,52 +126,28 @@ static struct segment *open_segment(struct log *log, enum log_head head)
 	list_del(l);
 	log->nr_free--;
 	log->nr_hot -= hot;
+	log->nr_opened++;
 	seg->state = SEGMENT_OPEN;
 	seg->ephemeral = head == LOG_PUT_EPHEMERAL || head == LOG_CLEAN_EPHEMERAL;
 	log->heads[head] = seg;
-	return seg;
 }
 
-uint64_t utpool_log_append(struct log *log, enum log_head head, uint32_t len)
+bool utpool_log_open(struct log *log, enum log_head head)
 {
-	struct segment *seg = log->heads[head];
-	uint64_t off;
-
-	if (!seg || seg->fill + len > log->seg_len) {
-		if (!may_open(log, head))
-			return LOG_NONE;
-		utpool_log_close(log, head);
-		seg = open_segment(log, head);
-	}
-	off = log_segment_off(log, seg) + seg->fill;
-	seg->fill += len;
-	log->filled_bytes += len;
-	log->live_bytes += len;
-	return off;
-}
-
-void utpool_log_bury(struct log *log, uint64_t off)
-{
-	struct segment *seg = log_segment(log, off);
-	struct record *r = log_record(log, off);
-	uint32_t len = record_len(r);
-	struct list *before = class_of(log, seg);
-
-	r->state = RECORD_DEAD;
-	seg->dead += len;
-	log->live_bytes -= len;
-	if (seg->state == SEGMENT_FULL && (!segment_live(seg) || class_of(log, seg) != before))
-		utpool_log_file(log, seg);
+	if (!may_open(log, head))
+		return false;
+	utpool_log_close(log, head);
+	open_segment(log, head);
+	return true;
 }
 
 struct segment *utpool_log_sparsest(struct log *log, uint32_t gain)
 {
 	struct segment *seg;
 	struct list *l;
-	uint32_t i;
 
-	for (i = 0; i < LOG_CLASSES; i++) {
-		l = list_after(&log->full[i], NULL);
+	for (; log->full_mask; log->full_mask &= log->full_mask - 1) {
+		l = list_after(&log->full[__builtin_ctzll(log->full_mask)], NULL);
 		if (!l)
 			continue;
 		seg = list_entry(l, struct segment, link);
@@ -194,12 +168,39 @@ void utpool_log_pin(struct segment *seg)
 	seg->state = SEGMENT_TAKEN;
 }
 
+void utpool_log_tick(struct log *log)
+{
+	if (++log->nr_ticks < LOG_EPOCH_TICKS)
+		return;
+	log->demand = log->nr_opened;
+	log->nr_opened = 0;
+	log->nr_ticks = 0;
+}
+
+/* Some stay in any case: what is freed now is filled again a moment later. */
+static uint32_t keep_least(const struct log *log)
+{
+	return 2 * log->low_water;
+}
+
+static uint32_t keep_now(const struct log *log)
+{
+	uint32_t lately = log->demand > log->nr_opened ? log->demand : log->nr_opened;
+	uint32_t most = log->nr_segs / LOG_KEEP_PART;
+
+	return keep_least(log) + (lately < most ? lately : most);
+}
+
+bool utpool_log_keeps_spare(const struct log *log)
+{
+	return log->nr_hot > keep_least(log);
+}
+
 bool utpool_log_release(struct log *log)
 {
 	struct segment *seg;
 
-	/* some stay: what is freed now is filled again a moment later */
-	if (log->nr_hot <= 2 * log->low_water)
+	if (log->nr_hot <= keep_now(log))
 		return false;
 	seg = list_entry(log->hot.prev, struct segment, link);
 	list_del(&seg->link);

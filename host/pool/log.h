@@ -25,6 +25,13 @@
 #define LOG_RECORDS_PER_SEGMENT 16u
 /* Only the cleaner may take these: each of its two cursors may need one to go on. */
 #define LOG_RESERVE 2u
+/*
+ * Calls of maintain after which the number of segments opened meanwhile is what is kept
+ * ready. A polling host calls it every 50 ns or more: what is kept longer than some ms
+ * of idleness is not needed. At most so large a part of the arena is kept.
+ */
+#define LOG_EPOCH_TICKS 32768u
+#define LOG_KEEP_PART 4u
 /* Full segments are sorted by how much of them is alive, in so many steps. */
 #define LOG_CLASSES 64u
 
@@ -62,13 +69,17 @@ struct log {
 	uint32_t nr_segs, seg_len, seg_shift;
 	uint32_t record_max; /* bytes */
 	uint32_t nr_free, nr_hot;
+	uint32_t nr_ticks, nr_opened; /* since the epoch began */
+	uint32_t demand;	      /* nr_opened of the epoch before */
 	uint32_t low_water; /* below this many free segments, cleaning goes with every put */
 	struct list hot, cold;
 	struct list full[LOG_CLASSES]; /* sparsest first */
+	uint64_t full_mask;	       /* a class whose bit is not set has no segment */
 	struct list aged;	       /* oldest first */
 	struct segment *heads[LOG_HEADS];
-	uint64_t filled_bytes;	 /* appended, in all segments */
-	uint64_t live_bytes;	 /* of these, not marked dead */
+	uint64_t appended_bytes; /* ever, copies by the cleaner included */
+	uint64_t freed_bytes;	 /* of these, in segments that were freed since */
+	uint64_t live_bytes;	 /* of the others, not marked dead */
 	uint64_t capacity_bytes; /* so much may live: the rest keeps cleaning cheap */
 };
 
@@ -76,10 +87,8 @@ struct log {
 int utpool_log_init(struct log *log, struct utmem_engine *e);
 void utpool_log_exit(struct log *log);
 
-/* Room for a record of @len bytes, to be written at once. LOG_NONE: no segment is to be had. */
-uint64_t utpool_log_append(struct log *log, enum log_head head, uint32_t len);
-/* Mark a live record dead. A full segment without any life is free from here on. */
-void utpool_log_bury(struct log *log, uint64_t off);
+/* Open another segment for @head, with log_append() below. False: none is to be had. */
+bool utpool_log_open(struct log *log, enum log_head head);
 /* End the open segment of @head, if it has one. */
 void utpool_log_close(struct log *log, enum log_head head);
 
@@ -91,8 +100,15 @@ void utpool_log_pin(struct segment *seg);
 /* Where it belongs: the class of its life, or free when nothing in it lives. */
 void utpool_log_file(struct log *log, struct segment *seg);
 
-/* Give one free segment's pages back to the host; false when few enough are kept. */
+/*
+ * Give one free segment's pages back to the host; false when few enough are kept. About
+ * as many are as were lately opened: releasing and faulting in again costs 200 us a MiB.
+ */
 bool utpool_log_release(struct log *log);
+/* A moment has passed: as many of these as LOG_EPOCH_TICKS are what "lately" means. */
+void utpool_log_tick(struct log *log);
+/* Will later ticks let a segment be released? */
+bool utpool_log_keeps_spare(const struct log *log);
 
 static inline struct record *log_record(const struct log *log, uint64_t off)
 {
@@ -112,6 +128,49 @@ static inline uint64_t log_segment_off(const struct log *log, const struct segme
 static inline uint32_t segment_live(const struct segment *seg)
 {
 	return seg->fill - seg->dead;
+}
+
+/* Bytes in segments that are not free. */
+static inline uint64_t log_filled(const struct log *log)
+{
+	return log->appended_bytes - log->freed_bytes;
+}
+
+static inline uint32_t log_class(const struct log *log, uint32_t live)
+{
+	return (uint32_t)((uint64_t)live * (LOG_CLASSES - 1) >> log->seg_shift);
+}
+
+/* Room for a record of @len bytes, to be written at once. LOG_NONE: no segment is to be had. */
+static inline uint64_t log_append(struct log *log, enum log_head head, uint32_t len)
+{
+	struct segment *seg = log->heads[head];
+	uint64_t off;
+
+	if (!seg || seg->fill + len > log->seg_len) {
+		if (!utpool_log_open(log, head))
+			return LOG_NONE;
+		seg = log->heads[head];
+	}
+	off = log_segment_off(log, seg) + seg->fill;
+	seg->fill += len;
+	log->appended_bytes += len;
+	log->live_bytes += len;
+	return off;
+}
+
+/* Mark a live record of @len bytes dead. A full segment without any life is free from here on. */
+static inline void log_bury(struct log *log, uint64_t off, uint32_t len)
+{
+	struct segment *seg = log_segment(log, off);
+	uint32_t live = segment_live(seg) - len;
+
+	log_record(log, off)->state = RECORD_DEAD;
+	seg->dead += len;
+	log->live_bytes -= len;
+	if (seg->state == SEGMENT_FULL &&
+	    (!live || log_class(log, live) != log_class(log, live + len)))
+		utpool_log_file(log, seg);
 }
 
 #endif /* UTMEM_POOL_LOG_H */

@@ -91,7 +91,7 @@ int utpool_parts_append(struct utmem_stream *s, const void *part, uint32_t len)
 static int check_cond(const struct utmem_stream *s, enum utmem_put_if cond)
 {
 	struct utmem_key key = key_of(s);
-	bool there = utpool_index_find(&s->pool->store->index, &key);
+	bool there = index_find(&s->pool->store->index, &key);
 
 	if (there && cond == UTMEM_PUT_IF_ABSENT)
 		return -EEXIST;
@@ -111,7 +111,7 @@ static int link_stream(struct pool_engine *e, struct utmem_stream *s)
 	err = utpool_store_link(e, st, &key, off);
 	if (err) {
 		charge(s, 1);
-		utpool_log_bury(&e->log, off);
+		engine_bury(e, off);
 	}
 	return err;
 }

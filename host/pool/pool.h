@@ -54,11 +54,20 @@ struct utmem_memory {
 	uint64_t seed; /* for key hashes: random in production, fixed in tests */
 };
 
+/* What an engine's prefetch calls found out about a key. It may be stale: the engine sees to that. */
+struct utmem_key_hint {
+	const void *owner; /* NULL: nothing */
+	uint64_t age;
+	void *place[2];
+	void *slot; /* NULL: not known */
+};
+
 /* A key, with the hash that utmem_engine_hash() gave. data is private memory, never the window. */
 struct utmem_key {
 	const void *data;
 	uint32_t len; /* 1 .. UTMEM_POOL_KEY_MAX */
 	uint64_t hash;
+	struct utmem_key_hint hint; /* zero, or what prefetch calls for this very key left in it */
 };
 
 enum utmem_put_if {
@@ -157,9 +166,13 @@ struct utmem_engine_ops {
 
 	/* Required. */
 	uint64_t (*hash)(const struct utmem_engine *e, const void *key, uint32_t len);
-	/* Optional. Ask for the cache lines of the index, then (a few keys later) of the record. */
-	void (*prefetch_index)(const struct utmem_pool *p, uint64_t hash);
-	void (*prefetch_record)(const struct utmem_pool *p, uint64_t hash);
+	/*
+	 * Optional. Ask for the cache lines of the index, then (a few keys later) of the
+	 * record, as far as @len bytes of its value are to be read. They leave a hint in
+	 * the key, which may be used later, or never.
+	 */
+	void (*prefetch_index)(const struct utmem_pool *p, struct utmem_key *key);
+	void (*prefetch_record)(const struct utmem_pool *p, struct utmem_key *key, uint32_t len);
 
 	/* Required. The value may be in memory that changes while it is copied; it is read once. */
 	int (*put)(struct utmem_pool *p, const struct utmem_key *key, const void *value,

@@ -10,7 +10,7 @@
 static uint64_t write_value(struct pool_engine *e, struct store *st, const struct utmem_key *key,
 			    const void *value, uint32_t len)
 {
-	uint64_t off = utpool_room_append(e, st->ephemeral, record_size(key->len, len));
+	uint64_t off = room_append(e, st->ephemeral, record_size(key->len, len));
 	struct record *r;
 
 	if (off == LOG_NONE)
@@ -24,33 +24,45 @@ static uint64_t write_value(struct pool_engine *e, struct store *st, const struc
 		.store = st->id,
 		.key_len = key->len,
 	};
-	memcpy(record_key(r), key->data, key->len);
+	copy_bytes(record_key(r), (const uint8_t *)key->data, key->len);
 	if (len)
 		memcpy(record_value(r), value, len);
 	return off;
 }
 
-static int put_value(struct pool_engine *e, struct store *st, const struct utmem_key *key,
-		     const void *value, uint32_t len)
+static int put_value(struct utmem_pool *p, const struct utmem_key *key, const void *value,
+		     uint32_t len, enum utmem_put_if cond)
 {
-	uint64_t off = write_value(e, st, key, value, len);
-	int err;
+	uint64_t cost = record_size(key->len, len), off;
+	struct pool_engine *e = engine_of(p);
+	struct store *st = p->store;
+	int err = 0;
 
+	if (!room_is_plenty(p, cost, cond))
+		err = utpool_room_admit(p, key, cost, cond, false);
+	if (err)
+		return err;
+	off = write_value(e, st, key, value, len);
 	if (off == LOG_NONE)
 		return -ENOSPC;
 	err = utpool_store_link(e, st, key, off);
 	if (err)
-		utpool_log_bury(&e->log, off);
+		engine_bury(e, off);
 	return err;
 }
 
-static int put_large(struct pool_engine *e, struct store *st, const struct utmem_key *key,
-		     const void *value, uint32_t len)
+static int put_large(struct utmem_pool *p, const struct utmem_key *key, const void *value,
+		     uint32_t len, enum utmem_put_if cond)
 {
-	struct large *l = utpool_large_alloc(e, len);
-	uint64_t off;
-	int err;
+	struct pool_engine *e = engine_of(p);
+	struct store *st = p->store;
+	uint64_t cost = utpool_store_cost(e, key->len, len, true), off;
+	struct large *l;
+	int err = utpool_room_admit(p, key, cost, cond, false);
 
+	if (err)
+		return err;
+	l = utpool_large_alloc(e, len);
 	if (!l)
 		return -ENOSPC;
 	err = utpool_large_write(e, l, st->ephemeral, 0, value, len);
@@ -65,7 +77,7 @@ static int put_large(struct pool_engine *e, struct store *st, const struct utmem
 	if (!err)
 		return 0;
 
-	utpool_log_bury(&e->log, off);
+	engine_bury(e, off);
 free_large:
 	utpool_large_free(e, l);
 	return err;
@@ -73,7 +85,7 @@ free_large:
 
 void utpool_put_refused(struct utmem_pool *p, const struct utmem_key *key)
 {
-	uint64_t *slot = utpool_index_find(&p->store->index, key);
+	uint64_t *slot = index_find(&p->store->index, key);
 
 	p->counters.nr_refused++;
 	if (slot)
@@ -83,8 +95,6 @@ void utpool_put_refused(struct utmem_pool *p, const struct utmem_key *key)
 int utpool_put(struct utmem_pool *p, const struct utmem_key *key, const void *value, uint32_t len,
 	       enum utmem_put_if cond)
 {
-	struct pool_engine *e = engine_of(p);
-	bool chunked;
 	int err = utpool_key_check(key);
 
 	if (err)
@@ -94,11 +104,10 @@ int utpool_put(struct utmem_pool *p, const struct utmem_key *key, const void *va
 	if (p->destroyed)
 		return -ESTALE;
 
-	chunked = record_size(key->len, len) > e->log.record_max;
-	err = utpool_room_admit(p, key, utpool_store_cost(e, key->len, len, chunked), cond, false);
-	if (!err)
-		err = chunked ? put_large(e, p->store, key, value, len)
-			      : put_value(e, p->store, key, value, len);
+	if (record_size(key->len, len) > engine_of(p)->log.record_max)
+		err = put_large(p, key, value, len, cond);
+	else
+		err = put_value(p, key, value, len, cond);
 	if (!err)
 		p->counters.nr_puts++;
 	else if (err == -ENOSPC)
@@ -108,6 +117,7 @@ int utpool_put(struct utmem_pool *p, const struct utmem_key *key, const void *va
 
 int utpool_del(struct utmem_pool *p, const struct utmem_key *key)
 {
+	struct pool_engine *e = engine_of(p);
 	uint64_t *slot;
 	int err = utpool_key_check(key);
 
@@ -115,10 +125,11 @@ int utpool_del(struct utmem_pool *p, const struct utmem_key *key)
 		return err;
 	if (p->destroyed)
 		return -ESTALE;
-	slot = utpool_index_find(&p->store->index, key);
+	slot = index_find(&p->store->index, key);
 	if (!slot)
 		return -ENOENT;
-	utpool_store_remove(engine_of(p), p->store, key->hash, slot);
+	e->nr_calls++;
+	utpool_store_remove(e, p->store, key->hash, slot);
 	p->counters.nr_dels++;
 	return 0;
 }

@@ -34,11 +34,11 @@ struct record {
 	uint32_t value_len : 30; /* of the whole value; of a CHUNK: of its part */
 	uint32_t version : 24;
 	uint32_t type : 2;
-	uint32_t used : 1; /* read since eviction last came by (ephemeral pools) */
-	uint32_t : 5;
+	uint32_t used : 1;   /* read since eviction last came by (ephemeral pools) */
+	uint32_t resv0 : 5;  /* zero; with a name, so that a new header is stored and not merged */
 	uint32_t store : 16; /* id of the struct store it belongs to; not in a CHUNK */
 	uint32_t key_len : 11;
-	uint32_t : 5;
+	uint32_t resv1 : 5;
 };
 _Static_assert(sizeof(struct record) == 12, "a record header costs 12 bytes per value");
 _Static_assert(UTMEM_POOL_VALUE_MAX < 1u << 30, "value_len holds every length");
@@ -71,14 +71,59 @@ static inline uint32_t record_size(uint32_t key_len, uint32_t payload_len)
 	return record_round(sizeof(struct record) + (uint64_t)key_len + payload_len);
 }
 
+/* The same of a record that is there: of a VALUE, of any. */
+static inline uint32_t record_value_len(const struct record *r)
+{
+	return record_size(r->key_len, r->value_len);
+}
+
 static inline uint32_t record_len(const struct record *r)
 {
 	return record_size(r->key_len, r->type == RECORD_LARGE ? sizeof(uint32_t) : r->value_len);
 }
 
+static inline uint64_t load_word(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* Most keys are 8 .. 32 bytes long: two or four words, that may overlap, are faster than a call. */
+static inline void copy_bytes(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+	if (len < 8 || len > 32) {
+		memcpy(to, from, len);
+		return;
+	}
+	if (len > 16) {
+		memcpy(to + 8, from + 8, 8);
+		memcpy(to + len - 16, from + len - 16, 8);
+	}
+	memcpy(to, from, 8);
+	memcpy(to + len - 8, from + len - 8, 8);
+}
+
+static inline bool bytes_equal(const uint8_t *a, const uint8_t *b, uint32_t len)
+{
+	uint64_t diff;
+
+	if (len < 8 || len > 32)
+		return !memcmp(a, b, len);
+	diff = load_word(a) ^ load_word(b);
+	diff |= load_word(a + len - 8) ^ load_word(b + len - 8);
+	if (len > 16) {
+		diff |= load_word(a + 8) ^ load_word(b + 8);
+		diff |= load_word(a + len - 16) ^ load_word(b + len - 16);
+	}
+	return !diff;
+}
+
 static inline bool record_has_key(struct record *r, const struct utmem_key *key)
 {
-	return r->key_len == key->len && !memcmp(record_key(r), key->data, key->len);
+	return r->key_len == key->len &&
+	       bytes_equal(record_key(r), (const uint8_t *)key->data, key->len);
 }
 
 /* The id in a LARGE; keys end anywhere, so it is not aligned. */

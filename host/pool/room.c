@@ -41,7 +41,7 @@ static uint64_t old_cost(const struct demand *d)
 
 	if (d->keep_old)
 		return 0;
-	slot = utpool_index_find(&d->pool->store->index, d->key);
+	slot = index_find(&d->pool->store->index, d->key);
 	return slot ? utpool_store_record_cost(e, log_record(&e->log, index_off(*slot))) : 0;
 }
 
@@ -101,7 +101,7 @@ static int arena_room(const struct demand *d)
 static void drop_old(const struct demand *d)
 {
 	struct store *st = d->pool->store;
-	uint64_t *slot = utpool_index_find(&st->index, d->key);
+	uint64_t *slot = index_find(&st->index, d->key);
 
 	if (slot)
 		utpool_store_remove(engine_of(d->pool), st, d->key->hash, slot);
@@ -117,7 +117,7 @@ int utpool_room_admit(struct utmem_pool *p, const struct utmem_key *key, uint64_
 	int err;
 
 	if (cond != UTMEM_PUT_ALWAYS) {
-		there = utpool_index_find(&p->store->index, key);
+		there = index_find(&p->store->index, key);
 		if (there && cond == UTMEM_PUT_IF_ABSENT)
 			return -EEXIST;
 		if (!there && cond == UTMEM_PUT_IF_PRESENT)
@@ -136,23 +136,22 @@ int utpool_room_admit(struct utmem_pool *p, const struct utmem_key *key, uint64_
 	return err;
 }
 
-uint64_t utpool_room_append(struct pool_engine *e, bool ephemeral, uint32_t len)
+uint64_t utpool_room_append_scarce(struct pool_engine *e, enum log_head head, uint32_t len)
 {
-	enum log_head head = ephemeral ? LOG_PUT_EPHEMERAL : LOG_PUT;
 	struct log *log = &e->log;
 	uint32_t tries;
 	bool worked;
 	uint64_t off;
 
-	if (log->nr_free < log->low_water && !utpool_clean_sweep(e))
+	if (!utpool_clean_sweep(e))
 		utpool_clean_pace(e, len);
-	off = utpool_log_append(log, head, len);
+	off = log_append(log, head, len);
 	for (tries = 0; off == LOG_NONE && tries < APPEND_TRIES; tries++) {
 		worked = utpool_clean_sweep(e);
 		worked |= utpool_clean_step(e, log->seg_len, log->seg_len / APPEND_GAIN_PART);
 		if (!worked)
 			break;
-		off = utpool_log_append(log, head, len);
+		off = log_append(log, head, len);
 	}
 	return off;
 }

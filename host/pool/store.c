@@ -153,7 +153,7 @@ static void bury(struct pool_engine *e, struct store *st, struct record *r, uint
 	if (r->type == RECORD_LARGE)
 		utpool_large_free(e, idmap_get(&e->larges, record_large_id(r)));
 	utpool_store_add_bytes(e, st, -(int64_t)record_len(r));
-	utpool_log_bury(&e->log, off);
+	engine_bury(e, off);
 }
 
 static void forget(struct pool_engine *e, struct store *st, uint64_t off)
@@ -164,14 +164,39 @@ static void forget(struct pool_engine *e, struct store *st, uint64_t off)
 	bury(e, st, r, off);
 }
 
+/*
+ * One VALUE takes another's place in @slot: what counts is how they differ, mostly
+ * nothing. Counting one down and the other up was a third of a put.
+ */
+static void replace_value(struct pool_engine *e, struct store *st, uint64_t *slot, uint64_t entry)
+{
+	uint64_t old_off = index_off(*slot);
+	struct record *old = log_record(&e->log, old_off),
+		      *r = log_record(&e->log, index_off(entry));
+	uint32_t old_len = record_value_len(old), len = record_value_len(r);
+
+	*slot = entry;
+	if (r->value_len != old->value_len) {
+		st->pool->counters.value_bytes += (int64_t)r->value_len - old->value_len;
+		add_charge(st, (int64_t)len - old_len);
+		utpool_store_add_bytes(e, st, (int64_t)len - old_len);
+	}
+	log_bury(&e->log, old_off, old_len);
+}
+
 int utpool_store_link(struct pool_engine *e, struct store *st, const struct utmem_key *key,
 		      uint64_t off)
 {
-	uint64_t *slot = utpool_index_find(&st->index, key);
+	uint64_t *slot = index_find(&st->index, key);
 	struct record *r = log_record(&e->log, off);
 	int err;
 
 	if (slot) {
+		if (r->type == RECORD_VALUE &&
+		    log_record(&e->log, index_off(*slot))->type == RECORD_VALUE) {
+			replace_value(e, st, slot, index_entry(key->hash, off));
+			return 0;
+		}
 		forget(e, st, index_off(*slot));
 		*slot = index_entry(key->hash, off);
 	} else {

@@ -375,10 +375,3 @@ uint64_t utpool_hash(const struct utmem_engine *e, const void *key, uint32_t len
 {
 	return XXH3_64bits_withSeed(key, len, e->mem.seed);
 }
-
-int utpool_key_check(const struct utmem_key *key)
-{
-	if (!key->len)
-		return -EINVAL;
-	return key->len > UTMEM_POOL_KEY_MAX ? -E2BIG : 0;
-}

@@ -9,6 +9,8 @@
 #ifndef UTMEM_POOL_TENANT_H
 #define UTMEM_POOL_TENANT_H
 
+#include <errno.h>
+
 #include "list.h"
 #include "pool.h"
 
@@ -33,6 +35,7 @@ struct utmem_engine {
 	const struct tenant_hooks *hooks;
 	struct utmem_memory mem;
 	uint64_t private_bytes; /* taken with alloc and not yet freed */
+	uint64_t index_age;	/* grows when pointers into an index (of any pool) become invalid */
 	struct list tenants;
 	struct list streams; /* in progress, of all pools */
 };
@@ -110,6 +113,11 @@ struct utmem_pool *utpool_pool_next(struct utmem_tenant *t, struct utmem_pool *a
 uint64_t utpool_hash(const struct utmem_engine *e, const void *key, uint32_t len);
 
 /* 0, -EINVAL (empty), -E2BIG: what every call with a key asks first. */
-int utpool_key_check(const struct utmem_key *key);
+static inline int utpool_key_check(const struct utmem_key *key)
+{
+	if (!key->len)
+		return -EINVAL;
+	return key->len > UTMEM_POOL_KEY_MAX ? -E2BIG : 0;
+}
 
 #endif /* UTMEM_POOL_TENANT_H */

@@ -67,24 +67,30 @@ static uint32_t collect(const struct queue *q, struct utmem_service *s, uint32_t
 			continue;
 		r->key.hash = ops->hash(s->engine, r->key.data, r->key.len);
 		if (ops->prefetch_index)
-			ops->prefetch_index(r->pool, r->key.hash);
+			ops->prefetch_index(r->pool, &r->key);
 	}
 	b->bytes = bytes;
 	return i;
 }
 
+/* Of a value, by that request. */
+static uint32_t bytes_read(const struct request *r)
+{
+	return r->sqe.opcode == UTMEM_OP_PUT ? 0 : r->sqe.len;
+}
+
 /* By now the index's lines are here, or on their way: ask for the records. */
-static void prefetch_records(const struct utmem_service *s, uint32_t n)
+static void prefetch_records(struct utmem_service *s, uint32_t n)
 {
 	uint32_t i;
 
 	if (!s->ops->prefetch_record || n < 2)
 		return;
 	for (i = 0; i < n; i++) {
-		const struct request *r = &s->batch.requests[i];
+		struct request *r = &s->batch.requests[i];
 
 		if (!r->error && request_has_key(r))
-			s->ops->prefetch_record(r->pool, r->key.hash);
+			s->ops->prefetch_record(r->pool, &r->key, bytes_read(r));
 	}
 }
 

@@ -172,11 +172,11 @@ static void puts_leave_the_cleaner_its_reserve(void **state)
 	(void)state;
 	fixture_open(&f, 4 * MIB, UINT64_MAX);
 	log = &((struct pool_engine *)f.engine)->log;
-	while (utpool_log_append(log, LOG_PUT, log->record_max) != LOG_NONE)
+	while (log_append(log, LOG_PUT, log->record_max) != LOG_NONE)
 		;
 	assert_int_equal(log->nr_free, LOG_RESERVE);
-	assert_true(utpool_log_append(log, LOG_CLEAN, log->record_max) != LOG_NONE);
-	assert_true(utpool_log_append(log, LOG_CLEAN_EPHEMERAL, log->record_max) != LOG_NONE);
+	assert_true(log_append(log, LOG_CLEAN, log->record_max) != LOG_NONE);
+	assert_true(log_append(log, LOG_CLEAN_EPHEMERAL, log->record_max) != LOG_NONE);
 	assert_int_equal(log->nr_free, 0);
 	fixture_close(&f);
 }

@@ -29,6 +29,7 @@ struct model {
 	struct model_pool pools[NR_TENANTS * NR_POOLS];
 	uint64_t random, seed, op;
 	uint64_t nr_refused, nr_missed;
+	struct utmem_key_hint hints[NR_KEYS]; /* of some pool, from some time ago */
 	uint8_t want[VALUE_MAX], got[VALUE_MAX];
 };
 
@@ -37,7 +38,7 @@ static uint32_t pick(struct model *m, uint32_t n)
 	return (uint32_t)(next_random(&m->random) % n);
 }
 
-static struct utmem_key pick_key(struct model *m, uint32_t no)
+static struct utmem_key name_key(struct model *m, uint32_t no)
 {
 	static char keys[NR_KEYS][64];
 
@@ -45,6 +46,22 @@ static struct utmem_key pick_key(struct model *m, uint32_t no)
 	snprintf(keys[no], sizeof(keys[no]), "k%04u%.*s", no, (int)(no % 41),
 		 "........................................");
 	return make_key(&m->f, keys[no], (uint32_t)strlen(keys[no]));
+}
+
+/* It may come with a hint; sometimes that is a new one. */
+static struct utmem_key pick_key(struct model *m, uint32_t no)
+{
+	struct utmem_pool *p = m->pools[pick(m, NR_TENANTS * NR_POOLS)].pool;
+	struct utmem_key key = name_key(m, no);
+
+	key.hint = m->hints[no];
+	if (!pick(m, 4)) {
+		m->f.ops->prefetch_index(p, &key);
+		if (pick(m, 4))
+			m->f.ops->prefetch_record(p, &key, pick(m, 300));
+	}
+	m->hints[no] = key.hint;
+	return key;
 }
 
 /* Mostly small, some long, a few in chunks. */

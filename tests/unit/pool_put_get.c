@@ -154,12 +154,64 @@ static void keys_of_1_and_1024_bytes_work_and_0_and_1025_do_not(void **state)
 	fixture_close(&f);
 }
 
+static void assert_hinted(struct fixture *f, struct utmem_pool *p, const struct utmem_key *key,
+			  const char *want)
+{
+	struct utmem_get_result out;
+	char buf[16];
+	int err = f->ops->get(p, key, 0, buf, sizeof(buf), &out);
+
+	assert_int_equal(err, want ? 0 : -ENOENT);
+	if (want)
+		assert_memory_equal(buf, want, strlen(want));
+}
+
+static void what_a_hint_says_never_outweighs_what_happened_since(void **state)
+{
+	struct fixture f;
+	struct utmem_pool *p, *q;
+	struct utmem_key key;
+	uint32_t i;
+
+	(void)state;
+	fixture_open(&f, 16 * MIB, UINT64_MAX);
+	p = open_pool(&f, "p", false);
+	q = open_pool(&f, "q", false);
+	assert_int_equal(put_str(&f, p, "key", "one"), 0);
+	key = make_key(&f, "key", 3);
+	f.ops->prefetch_index(p, &key);
+	f.ops->prefetch_record(p, &key, 3);
+	assert_non_null(key.hint.slot);
+	assert_hinted(&f, p, &key, "one");
+	assert_hinted(&f, q, &key, NULL);
+	assert_int_equal(put_str(&f, p, "key", "two"), 0);
+	assert_hinted(&f, p, &key, "two");
+	assert_int_equal(del(&f, p, "key"), 0);
+	assert_hinted(&f, p, &key, NULL);
+	assert_int_equal(put_str(&f, p, "key", "three"), 0);
+	/* its leaf is freed, many times */
+	for (i = 0; i < 5000; i++) {
+		struct utmem_key other = make_key(&f, &i, sizeof(i));
+
+		assert_int_equal(f.ops->put(p, &other, "", 0, UTMEM_PUT_ALWAYS), 0);
+		assert_hinted(&f, p, &key, "three");
+	}
+	f.ops->prefetch_index(p, &key);
+	f.ops->prefetch_record(p, &key, 3);
+	assert_int_equal(f.ops->flush(p), 0);
+	assert_hinted(&f, p, &key, NULL);
+	settle(&f);
+	assert_hinted(&f, p, &key, NULL);
+	check(&f);
+	fixture_close(&f);
+}
+
 static void keys_with_the_same_hash_are_told_apart(void **state)
 {
 	struct fixture f;
 	struct utmem_pool *p;
-	struct utmem_key a = {"a", 1, 0x1234567890abcdef};
-	struct utmem_key b = {"b", 1, 0x1234567890abcdef};
+	struct utmem_key a = {.data = "a", .len = 1, .hash = 0x1234567890abcdef};
+	struct utmem_key b = {.data = "b", .len = 1, .hash = 0x1234567890abcdef};
 	struct utmem_get_result out;
 	char c;
 
@@ -266,6 +318,7 @@ int main(void)
 		cmocka_unit_test(get_at_or_beyond_the_end_copies_nothing),
 		cmocka_unit_test(empty_value_is_a_value),
 		cmocka_unit_test(keys_of_1_and_1024_bytes_work_and_0_and_1025_do_not),
+		cmocka_unit_test(what_a_hint_says_never_outweighs_what_happened_since),
 		cmocka_unit_test(keys_with_the_same_hash_are_told_apart),
 		cmocka_unit_test(index_follows_100000_keys_up_and_down),
 		cmocka_unit_test(counters_count),

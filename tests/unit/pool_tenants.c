@@ -303,12 +303,14 @@ static void destroyed_pool_says_estale_and_frees_its_name(void **state)
 	struct utmem_tenant *other;
 	struct utmem_pool *p, *q;
 	struct utmem_stream *s;
+	struct utmem_key key;
 	struct fixture f;
 
 	(void)state;
 	fixture_open(&f, MIB, MIB);
 	assert_int_equal(ops->tenant_add(f.engine, "other", MIB, &other), 0);
 	p = open_pool(&f, "p", false);
+	key = make_key(&f, "key", 3);
 	assert_int_equal(put_str(&f, p, "key", "value"), 0);
 	assert_int_equal(ops->pool_destroy(p), 0);
 	assert_int_equal(tenant_used(&f, f.tenant), 0);
@@ -319,8 +321,8 @@ static void destroyed_pool_says_estale_and_frees_its_name(void **state)
 	assert_int_equal(stream_begin(&f, p, "key", 1, &s), -ESTALE);
 	assert_int_equal(ops->pool_destroy(p), -ESTALE);
 	assert_int_equal(ops->pool_grant(p, other, false), -ESTALE);
-	ops->prefetch_index(p, 1);
-	ops->prefetch_record(p, 1);
+	ops->prefetch_index(p, &key);
+	ops->prefetch_record(p, &key, 1);
 	q = open_pool(&f, "p", true);
 	assert_ptr_not_equal(p, q);
 	assert_int_equal(exists(&f, q, "key"), -ENOENT);

@@ -313,10 +313,16 @@ static uint64_t fake_hash(const struct utmem_engine *e, const void *key, uint32_
 	return *(const uint8_t *)key + len;
 }
 
-static void fake_prefetch(const struct utmem_pool *p, uint64_t hash)
+static void fake_prefetch(const struct utmem_pool *p, struct utmem_key *key)
 {
-	(void)hash;
+	(void)key;
 	p->tenant->engine->nr_prefetched++;
+}
+
+static void fake_prefetch_record(const struct utmem_pool *p, struct utmem_key *key, uint32_t len)
+{
+	(void)len;
+	fake_prefetch(p, key);
 }
 
 static bool fake_maintain(struct utmem_engine *e, size_t budget)
@@ -342,7 +348,7 @@ static const struct utmem_engine_ops fake_ops = {
 	.pool_stat = fake_pool_stat,
 	.hash = fake_hash,
 	.prefetch_index = fake_prefetch,
-	.prefetch_record = fake_prefetch,
+	.prefetch_record = fake_prefetch_record,
 	.put = fake_put,
 	.get = fake_get,
 	.del = fake_del,
