@@ -97,7 +97,6 @@ static int queue_create(struct utmem_window *w, void *payload)
 static int queue_destroy(struct utmem_window *w, void *payload)
 {
 	const struct utmem_admin_queue *p = payload;
-	uint64_t budget = QUEUE_LAST_BYTES;
 	struct queue *q;
 	int err;
 
@@ -106,7 +105,7 @@ static int queue_destroy(struct utmem_window *w, void *payload)
 	err = queue_find(w, p->queue_id, &q);
 	if (err)
 		return err;
-	utsvc_queue_drain_last(q, &budget);
+	utsvc_queue_drain_last(q);
 	utsvc_queue_end(q, UTMEM_QUEUE_GONE, -ECONNRESET);
 	utsvc_queue_wake(q);
 	utsvc_room_release(&w->room, q->geo.off);

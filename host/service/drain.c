@@ -46,30 +46,30 @@ void utsvc_queue_break(struct queue *q)
 
 /*
  * Copy and validate up to @n requests, hash their keys, ask for the index's cache
- * lines. Return: how many, fewer than @n when their bytes are enough for one turn.
+ * lines. Return: how many, fewer than @n when their cost is enough for one turn.
  */
-static uint32_t collect(const struct queue *q, struct utmem_service *s, uint32_t n)
+static uint32_t collect(const struct queue *q, struct utmem_service *s, uint32_t n,
+			uint64_t *budget)
 {
 	const struct utmem_engine_ops *ops = s->ops;
 	struct batch *b = &s->batch;
-	uint64_t bytes = 0;
+	uint64_t limit = *budget < QUEUE_TURN_BYTES ? *budget : QUEUE_TURN_BYTES;
+	uint64_t cost = 0;
 	uint32_t i;
 
-	for (i = 0; i < n && bytes < QUEUE_TURN_BYTES; i++) {
+	for (i = 0; i < n && cost < limit; i++) {
 		struct request *r = &b->requests[i];
 
 		utmem_sq_copy(&q->sq, i, &r->sqe);
 		r->error = utsvc_request_validate(r, q, b->long_key[i]);
-		if (r->error)
-			continue;
-		bytes += r->sqe.len;
-		if (!request_has_key(r))
+		cost += request_cost(r);
+		if (r->error || !request_has_key(r))
 			continue;
 		r->key.hash = ops->hash(s->engine, r->key.data, r->key.len);
 		if (ops->prefetch_index)
 			ops->prefetch_index(r->pool, &r->key);
 	}
-	b->bytes = bytes;
+	*budget -= cost < *budget ? cost : *budget;
 	return i;
 }
 
@@ -122,7 +122,14 @@ void utsvc_queue_complete(struct queue *q, uint32_t n)
 		utsvc_queue_wake(q);
 }
 
-uint32_t utsvc_queue_drain(struct queue *q)
+bool utsvc_queue_has_work(struct queue *q)
+{
+	uint32_t n;
+
+	return !q->error && (utsvc_queue_peek(q, &n) || n);
+}
+
+uint32_t utsvc_queue_drain(struct queue *q, uint64_t *budget)
 {
 	struct utmem_service *s = q->window->service;
 	uint32_t n;
@@ -133,25 +140,24 @@ uint32_t utsvc_queue_drain(struct queue *q)
 	}
 	if (!n)
 		return 0;
-	n = collect(q, s, n < REQUEST_BATCH ? n : REQUEST_BATCH);
+	n = collect(q, s, n < REQUEST_BATCH ? n : REQUEST_BATCH, budget);
 	prefetch_records(s, n);
 	execute(q, &s->batch, n);
 	utsvc_queue_complete(q, n);
 	return n;
 }
 
-void utsvc_queue_drain_last(struct queue *q, uint64_t *budget)
+void utsvc_queue_drain_last(struct queue *q)
 {
-	const struct batch *b = &q->window->service->batch;
+	uint64_t *budget = &q->window->share->last_left;
 	uint32_t left, n;
 
 	if (q->error || utsvc_queue_peek(q, &left))
 		return;
 	while (left && *budget) {
-		n = utsvc_queue_drain(q);
+		n = utsvc_queue_drain(q, budget);
 		if (!n)
 			return;
-		*budget -= b->bytes < *budget ? b->bytes : *budget;
 		left -= n < left ? n : left;
 	}
 }

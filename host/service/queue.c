@@ -23,21 +23,6 @@ void utsvc_queue_restart(struct queue *q)
 	utmem_state_store(q->sq.page, UTMEM_QUEUE_LIVE, 0);
 }
 
-static void live_add(struct utmem_window *w, struct queue *q)
-{
-	q->live_slot = w->nr_live++;
-	w->live[q->live_slot] = q;
-}
-
-/* The last one takes its place: the list stays dense, its order does not matter. */
-static void live_remove(struct utmem_window *w, struct queue *q)
-{
-	struct queue *last = w->live[--w->nr_live];
-
-	last->live_slot = q->live_slot;
-	w->live[q->live_slot] = last;
-}
-
 int utsvc_queue_open(struct utmem_window *w, uint32_t id, const struct utmem_geometry *geo,
 		     uint32_t irq_vector, struct queue **out)
 {
@@ -55,7 +40,7 @@ int utsvc_queue_open(struct utmem_window *w, uint32_t id, const struct utmem_geo
 	if (id) {
 		w->queues[id] = q;
 		w->nr_queues++;
-		live_add(w, q);
+		utsvc_share_add(w->share, q);
 	}
 	*out = q;
 	return 0;
@@ -85,7 +70,7 @@ void utsvc_queue_end(struct queue *q, uint32_t state, int error)
 			utsvc_queue_handle_close(q, i);
 	}
 	if (q->id)
-		live_remove(q->window, q);
+		utsvc_share_remove(q->window->share, q);
 	utmem_state_store(q->sq.page, state, error);
 }
 

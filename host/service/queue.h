@@ -15,10 +15,8 @@
 
 struct utmem_window;
 
-/* Bytes of the data area that a queue's requests may name in one turn; the first always may. */
-#define QUEUE_TURN_BYTES (4ull << 20)
-/* The same for the last drain before a queue is destroyed: what lies beyond is dropped unserved. */
-#define QUEUE_LAST_BYTES (16ull << 20)
+/* What a queue's requests may cost in one turn, as request_cost() has it; the first always may. */
+#define QUEUE_TURN_BYTES (1ull << 20)
 
 struct handle {
 	struct utmem_pool *pool; /* NULL: free */
@@ -40,7 +38,7 @@ struct queue {
 	uint32_t data_len;
 	uint32_t id;
 	uint32_t irq_vector;
-	uint32_t live_slot; /* in window->live; the admin queue is not there */
+	uint32_t live_slot; /* in the share's live; the admin queue is not there */
 	int error;	    /* 0 while LIVE, else the -errno that ended it */
 	struct utmem_geometry geo;
 	struct handle handles[UTMEM_POOLS_PER_QUEUE];
@@ -78,9 +76,14 @@ void utsvc_queue_break(struct queue *q);
  * the ring after a restart knows that nobody was told its outcome.
  */
 void utsvc_queue_complete(struct queue *q, uint32_t n);
-/* Serve one batch. Return: requests served. */
-uint32_t utsvc_queue_drain(struct queue *q);
-/* Serve what is in the ring now, at most about *budget bytes of it, which are then taken off. */
-void utsvc_queue_drain_last(struct queue *q, uint64_t *budget);
+/* Would a drain find anything? An index that lies is work, too: the drain ends that queue. */
+bool utsvc_queue_has_work(struct queue *q);
+/*
+ * Serve one batch, within *budget (not 0) but for its last request; what it costs is then
+ * taken off. Return: requests served.
+ */
+uint32_t utsvc_queue_drain(struct queue *q, uint64_t *budget);
+/* Serve what is in the ring now, as far as its tenant's TENANT_LAST_BYTES go. */
+void utsvc_queue_drain_last(struct queue *q);
 
 #endif /* UTMEM_SERVICE_QUEUE_H */

@@ -27,6 +27,7 @@ int utmem_service_init(struct utmem_service **out, struct utmem_engine *engine, 
 	/* Whoever has rung for a sleep of the life before has not rung for one of this. */
 	s->sleep = epoch * SLEEP_SPREAD;
 	TAILQ_INIT(&s->windows);
+	TAILQ_INIT(&s->shares);
 	*out = s;
 	return 0;
 }
@@ -39,10 +40,13 @@ void utmem_service_exit(struct utmem_service *s)
 uint32_t utmem_service_turn(struct utmem_service *s)
 {
 	struct utmem_window *w;
+	struct share *sh;
 	uint32_t served = 0;
 
 	TAILQ_FOREACH(w, &s->windows, link)
 	served += utsvc_window_turn(w);
+	TAILQ_FOREACH(sh, &s->shares, link)
+	served += utsvc_share_turn(sh);
 	if (served || s->upkeep)
 		s->upkeep = s->ops->maintain(s->engine, MAINTAIN_BYTES);
 	return served + s->upkeep;
@@ -52,10 +56,16 @@ uint32_t utmem_service_turn(struct utmem_service *s)
 static bool has_work(struct utmem_service *s)
 {
 	struct utmem_window *w;
+	struct share *sh;
 
 	TAILQ_FOREACH(w, &s->windows, link)
 	{
 		if (utsvc_window_has_work(w))
+			return true;
+	}
+	TAILQ_FOREACH(sh, &s->shares, link)
+	{
+		if (utsvc_share_has_work(sh))
 			return true;
 	}
 	s->upkeep = s->ops->maintain(s->engine, MAINTAIN_BYTES);
@@ -108,4 +118,33 @@ void utmem_service_stat(const struct utmem_service *s, struct utmem_service_coun
 	TAILQ_FOREACH(w, &s->windows, link)
 	utsvc_counters_add(out, &w->counters);
 	out->nr_arms = s->nr_arms;
+}
+
+static bool queue_uses(const struct queue *q, const struct utmem_tenant *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < UTMEM_POOLS_PER_QUEUE; i++) {
+		const struct utmem_pool *p = q->handles[i].pool;
+
+		if (p && utmem_ops(p)->pool_tenant(p) == t)
+			return true;
+	}
+	return false;
+}
+
+/* Queues that have ended hold no pools. */
+bool utmem_service_shares(const struct utmem_service *s, const struct utmem_tenant *t)
+{
+	const struct share *sh;
+	uint32_t i;
+
+	TAILQ_FOREACH(sh, &s->shares, link)
+	{
+		for (i = 0; sh->tenant != t && i < sh->nr_live; i++) {
+			if (queue_uses(sh->live[i], t))
+				return true;
+		}
+	}
+	return false;
 }

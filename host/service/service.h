@@ -12,7 +12,8 @@
  *	drain.c	     one queue: peek, copy, validate, prefetch, dispatch, complete
  *	queue.c	     one queue's life, its pools and multi-part PUTs
  *	room.c	     which pages of a window are taken, and which must be zeroed
- *	window.c     header, control page, hello, the queues' turn
+ *	window.c     header, control page, hello
+ *	share.c	     what one tenant gets in a turn, over all its windows
  *	admin.c	     CREATE_QUEUE .. POOL_STAT, from queue 0 or from a socket
  *	service.c    all windows of one thread: turn, arm, disarm
  */
@@ -68,8 +69,9 @@ void utmem_service_exit(struct utmem_service *s);
 
 /*
  * Put a window under service: writes header and control page, makes the admin
- * queue. detach drains and drops every queue, closes their pools, and marks the
- * control page STOPPED. -EINVAL (size), -ENOMEM.
+ * queue. detach drains every queue (as far as a bounded amount of work for the tenant
+ * goes), drops it, closes its pools, and marks the control page STOPPED. -EINVAL
+ * (size), -ENOMEM.
  */
 int utmem_window_attach(struct utmem_service *s, struct utmem_window **out,
 			const struct utmem_window_config *cfg);
@@ -97,9 +99,9 @@ void utmem_window_stat(const struct utmem_window *w, struct utmem_window_stat *o
 
 /*
  * Serve every queue of every window once, at most a bounded batch from each and
- * bounded bytes of each window (the rest is first next time), so that no tenant
- * waits for another's whole ring. Then a bounded amount of the engine's background
- * work.
+ * bounded work for each tenant, whatever the number of its windows (the rest is first
+ * next time), so that no tenant waits for another's rings. Each request counts, with
+ * its bytes. Then a bounded amount of the engine's background work.
  * Return: requests served, plus 1 when background work is left.
  */
 uint32_t utmem_service_turn(struct utmem_service *s);
@@ -112,6 +114,9 @@ uint32_t utmem_service_turn(struct utmem_service *s);
 bool utmem_service_arm(struct utmem_service *s);
 /* Awake again. */
 void utmem_service_disarm(struct utmem_service *s);
+
+/* Is a queue of another tenant attached to a pool of @t? Then the engine cannot remove @t. */
+bool utmem_service_shares(const struct utmem_service *s, const struct utmem_tenant *t);
 
 void utmem_service_stat(const struct utmem_service *s, struct utmem_service_counters *out);
 

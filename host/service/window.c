@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A window: its header, its control page, its guest's generations, its queues'
- * turn. Called by service.c and by the service's owner, on the draining thread.
+ * A window: its header, its control page, its guest's generations. Called by
+ * service.c and by the service's owner, on the draining thread.
  */
 #include "host/service/window.h"
 
@@ -73,16 +73,16 @@ static int tables_init(struct utmem_window *w)
 	w->queues = calloc(n, sizeof(*w->queues));
 	if (!w->queues)
 		return err;
-	w->live = calloc(n, sizeof(*w->live));
-	if (!w->live)
+	err = utsvc_share_join(w->service, w->cfg.tenant, n, &w->share);
+	if (err)
 		goto free_queues;
 	err = utsvc_room_init(&w->room, WINDOW_ROOM_OFF, w->cfg.len, n);
 	if (err)
-		goto free_live;
+		goto leave_share;
 	return 0;
 
-free_live:
-	free(w->live);
+leave_share:
+	utsvc_share_leave(w->share, n);
 free_queues:
 	free(w->queues);
 	return err;
@@ -91,7 +91,7 @@ free_queues:
 static void tables_exit(struct utmem_window *w)
 {
 	utsvc_room_exit(&w->room);
-	free(w->live);
+	utsvc_share_leave(w->share, w->cfg.max_queues);
 	free(w->queues);
 }
 
@@ -176,11 +176,12 @@ free_window:
 
 static void queues_drain_last(struct utmem_window *w)
 {
-	uint64_t budget = WINDOW_LAST_BYTES;
-	uint32_t i;
+	uint32_t id;
 
-	for (i = w->nr_live; i-- > 0;)
-		utsvc_queue_drain_last(w->live[i], &budget);
+	for (id = 1; id < w->cfg.max_queues; id++) {
+		if (w->queues[id])
+			utsvc_queue_drain_last(w->queues[id]);
+	}
 }
 
 /* Also those that have ended and wait for a DESTROY_QUEUE. Return: how many. */
@@ -268,57 +269,20 @@ static void hello_serve(struct utmem_window *w, uint64_t hello)
 	utmem_store_release(&w->control->host.hello_ack, hello);
 }
 
-/*
- * A batch of each queue, from where the last turn stopped. When one breaks, another
- * takes its place in the list, and the next turn finds it there.
- */
-static uint32_t queues_turn(struct utmem_window *w)
-{
-	uint32_t left = w->nr_live, served = 0, n;
-	uint64_t bytes = 0;
-
-	while (left-- && w->nr_live && bytes < WINDOW_TURN_BYTES) {
-		if (w->next >= w->nr_live)
-			w->next = 0;
-		n = utsvc_queue_drain(w->live[w->next++]);
-		if (n)
-			bytes += w->service->batch.bytes;
-		served += n;
-	}
-	return served;
-}
-
 uint32_t utsvc_window_turn(struct utmem_window *w)
 {
-	uint32_t served = 0;
 	uint64_t hello;
 
-	if (w->admin) {
-		if (hello_is_new(w, &hello))
-			hello_serve(w, hello);
-		served += utsvc_admin_turn(w);
-	}
-	return served + queues_turn(w);
-}
-
-/* An index that lies is work, too: the turn ends that queue. */
-static bool queue_has_work(struct queue *q)
-{
-	uint32_t n;
-
-	return !q->error && (utsvc_queue_peek(q, &n) || n);
+	if (!w->admin)
+		return 0;
+	if (hello_is_new(w, &hello))
+		hello_serve(w, hello);
+	return utsvc_admin_turn(w);
 }
 
 bool utsvc_window_has_work(struct utmem_window *w)
 {
 	uint64_t hello;
-	uint32_t i;
 
-	if (w->admin && (hello_is_new(w, &hello) || queue_has_work(w->admin)))
-		return true;
-	for (i = 0; i < w->nr_live; i++) {
-		if (queue_has_work(w->live[i]))
-			return true;
-	}
-	return false;
+	return w->admin && (hello_is_new(w, &hello) || utsvc_queue_has_work(w->admin));
 }

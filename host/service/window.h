@@ -14,6 +14,7 @@
 #include "host/service/request.h"
 #include "host/service/room.h"
 #include "host/service/service.h"
+#include "host/service/share.h"
 
 /* Slot in utmem_control.svc of the thread that drains every queue of a window: there is one. */
 #define WINDOW_SVC_SLOT 0u
@@ -23,16 +24,13 @@
 #define WINDOW_ROOM_OFF (2ull * UTMEM_PAGE)
 #define WINDOW_QUEUES_DEFAULT 64u
 
-/* Bytes that all queues of a window may name in one turn; whose turn does not come is first next time. */
-#define WINDOW_TURN_BYTES (16ull << 20)
-/* The same for the last drain, when the window is detached. */
-#define WINDOW_LAST_BYTES (64ull << 20)
 /* Log lines that a guest may cause at once; each heartbeat gives one back. */
 #define WINDOW_LOG_BURST 32u
 
 struct utmem_window {
 	TAILQ_ENTRY(utmem_window) link;
 	struct utmem_service *service;
+	struct share *share;		/* its tenant's */
 	struct utmem_window_config cfg; /* as attach was told, defaults filled in */
 	uint8_t *base;
 	struct utmem_control *control;
@@ -42,9 +40,6 @@ struct utmem_window {
 	uint32_t nr_lines, nr_lines_left_out; /* of the log, as WINDOW_LOG_BURST has it */
 	struct queue *admin;		      /* NULL: control travels elsewhere */
 	struct queue **queues; /* [cfg.max_queues] by id, ended ones included; 0 stays NULL */
-	struct queue **live;   /* [nr_live], dense: what a turn walks */
-	uint32_t nr_live;
-	uint32_t next; /* in live: whose turn it is */
 	uint32_t nr_queues;
 	struct room room;
 	struct utmem_service_counters counters;
@@ -58,15 +53,16 @@ struct utmem_service {
 	uint64_t nr_arms;
 	uint32_t sleep; /* the number of the latest one: what submitters know it by */
 	TAILQ_HEAD(, utmem_window) windows;
+	TAILQ_HEAD(, share) shares;	       /* of the tenants that have windows */
 	struct utmem_service_counters retired; /* of windows that are gone */
 	struct batch batch;		       /* of the one queue that is being drained */
 };
 
 /* ---- window.c ---- */
 
-/* One turn: hello, one admin request, a batch from each queue. Return: requests served. */
+/* The control half of a turn: hello, one admin request. Return: requests served. */
 uint32_t utsvc_window_turn(struct utmem_window *w);
-/* Would a turn find anything? A queue whose completions nobody reaps has nothing. */
+/* Would it find anything? */
 bool utsvc_window_has_work(struct utmem_window *w);
 void utsvc_window_log(struct utmem_window *w, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

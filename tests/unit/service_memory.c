@@ -18,16 +18,28 @@ static void *faulty_calloc(size_t n, size_t len)
 	return calloc(n, len);
 }
 
+static void *faulty_reallocarray(void *p, size_t n, size_t len)
+{
+	if (!fail_after)
+		return NULL;
+	if (fail_after > 0)
+		fail_after--;
+	return reallocarray(p, n, len);
+}
+
 #define calloc faulty_calloc
+#define reallocarray faulty_reallocarray
 #include "host/service/admin.c"
 #include "host/service/dispatch.c"
 #include "host/service/drain.c"
 #include "host/service/queue.c"
 #include "host/service/room.c"
 #include "host/service/service.c"
+#include "host/service/share.c"
 #include "host/service/validate.c"
 #include "host/service/window.c"
 #undef calloc
+#undef reallocarray
 
 #include "tests/unit/service_rig.h"
 
@@ -48,6 +60,7 @@ static void attach_without_memory_is_enomem_at_every_step(void **state)
 	struct utmem_window_config cfg = rig_config(rig, &win, RIG_WINDOW_LEN);
 	int step, err;
 
+	cfg.tenant = fake_tenant(&rig->engine, "web3", 8 << 20);
 	for (step = 0;; step++) {
 		fail_after = step;
 		err = utmem_window_attach(rig->s, &win.w, &cfg);
@@ -57,7 +70,7 @@ static void attach_without_memory_is_enomem_at_every_step(void **state)
 		assert_int_equal(err, -ENOMEM);
 		assert_int_equal(utmem_service_turn(rig->s), 0);
 	}
-	assert_int_equal(step, 6); /* window, queues, live, taken, dirty, admin queue */
+	assert_int_equal(step, 7); /* window, queues, share, live, taken, dirty, admin queue */
 	utmem_window_detach(win.w);
 	munmap(win.base, RIG_WINDOW_LEN);
 }

@@ -210,30 +210,6 @@ static void a_turn_moves_few_bytes_for_a_queue_of_large_values(void **state)
 	assert_true(rig_ready(&large) < REQUEST_BATCH);
 }
 
-static void a_turn_moves_few_bytes_for_a_window_of_many_queues(void **state)
-{
-	const uint32_t len = 128 << 10, nr = 7;
-	struct rig *rig = *state;
-	struct rig_queue q[7];
-	uint32_t i, j, done = 0;
-
-	for (i = 0; i < nr; i++) {
-		rig_queue(&q[i], &rig->win[0], 32, 32, len);
-		assert_int_equal(rig_pool(&rig->win[0], q[i].id, "p", UTMEM_POOL_CREATE), 0);
-		for (j = 0; j < 32; j++)
-			rig_put_sqe(&q[i], "large", "v")->len = len;
-		utmem_sq_publish(&q[i].sq);
-	}
-	utmem_service_turn(rig->s);
-	for (i = 0; i < nr; i++)
-		done += rig_ready(&q[i]);
-	assert_int_equal(done, WINDOW_TURN_BYTES / len);
-	assert_true(done < nr * 32);
-	utmem_service_turn(rig->s); /* the others are first now */
-	for (i = 0; i < nr; i++)
-		assert_int_equal(rig_ready(&q[i]), 32);
-}
-
 static void records_are_prefetched_for_batches_and_not_for_one(void **state)
 {
 	BEGIN(rig, q, n);
@@ -305,22 +281,6 @@ static void destroying_a_queue_serves_what_is_in_its_ring(void **state)
 	assert_int_equal(rig_pool(&rig->win[0], q->id, "p", 0), 0);
 	assert_int_equal(rig_get(rig, q, "last"), 5);
 	assert_int_equal(rig_put(rig, n, "k", "v"), 0);
-}
-
-static void destroying_a_queue_of_large_values_is_bounded(void **state)
-{
-	const uint32_t len = 256 << 10;
-	struct rig *rig = *state;
-	struct rig_queue q;
-	uint32_t i;
-
-	rig_queue(&q, &rig->win[0], 128, 128, len);
-	assert_int_equal(rig_pool(&rig->win[0], q.id, "p", UTMEM_POOL_CREATE), 0);
-	for (i = 0; i < 128; i++)
-		rig_put_sqe(&q, "large", "v")->len = len;
-	utmem_sq_publish(&q.sq);
-	assert_int_equal(rig_destroy(&rig->win[0], q.id), 0);
-	assert_int_equal(q.page->sq_head, QUEUE_LAST_BYTES / len);
 }
 
 /* ---- an entry that changes while it is served ---- */
@@ -396,12 +356,10 @@ int main(void)
 		RIG_TEST(completions_nobody_reaps_stop_only_that_queue),
 		RIG_TEST(a_turn_serves_one_batch_of_each_queue),
 		RIG_TEST(a_turn_moves_few_bytes_for_a_queue_of_large_values),
-		RIG_TEST(a_turn_moves_few_bytes_for_a_window_of_many_queues),
 		RIG_TEST(records_are_prefetched_for_batches_and_not_for_one),
 		RIG_TEST(a_waiter_is_woken_when_armed_and_once),
 		RIG_TEST(a_batch_that_passes_the_wake_index_wakes_once),
 		RIG_TEST(destroying_a_queue_serves_what_is_in_its_ring),
-		RIG_TEST(destroying_a_queue_of_large_values_is_bounded),
 		RIG_TEST(entries_that_change_under_way_are_one_version_or_the_other),
 	};
 
