@@ -92,6 +92,24 @@ static int check_hello(const struct utmem_sock_hello *h, uint64_t window_max)
 	return len > window_max ? -E2BIG : 0;
 }
 
+/* A window costs the host memory that no quota counts. */
+static int open_window(struct client *c, const struct window_spec *spec)
+{
+	struct tenant *t = c->tenant;
+	int err;
+
+	if (spec->len > t->daemon->opt->client_memory - t->client_bytes) {
+		log_tenant(&t->log, LOG_WARN, t->name, "process refused: client-memory is in use");
+		return -ENOSPC;
+	}
+	err = window_open(&c->window, t, spec);
+	if (err)
+		return err;
+	t->client_bytes += spec->len;
+	c->has_window = true;
+	return 0;
+}
+
 /* The answer says what we are, whether we agree or not. */
 static int hello(struct client *c, struct utmem_sock_hello *h, struct reply *r)
 {
@@ -110,10 +128,9 @@ static int hello(struct client *c, struct utmem_sock_hello *h, struct reply *r)
 	h->features = spec.features;
 	h->window_len = err ? most : spec.len;
 	if (!err)
-		err = window_open(&c->window, c->tenant, &spec);
+		err = open_window(c, &spec);
 	if (err)
 		return err;
-	c->has_window = true;
 	r->fds[r->nr_fds++] = c->window.memfd;
 	r->fds[r->nr_fds++] = c->window.doorbell.fd;
 	return 0;
@@ -195,6 +212,12 @@ static int request(struct client *c, struct utmem_sock_msg *m, bool well_formed,
 
 /* ---- the connection ---- */
 
+static void client_left(struct client *c)
+{
+	c->window.peer_left = true;
+	client_close(c);
+}
+
 /* A peer that does not read its answers is let go. */
 static void answer(struct client *c, struct utmem_sock_msg *m, bool well_formed)
 {
@@ -209,7 +232,7 @@ static void answer(struct client *c, struct utmem_sock_msg *m, bool well_formed)
 	if (r.close_fd != NO_FD)
 		close(r.close_fd);
 	if (err || !c->has_window)
-		client_close(c);
+		client_left(c);
 }
 
 static void client_ready(struct source *s, uint32_t events)
@@ -223,7 +246,7 @@ static void client_ready(struct source *s, uint32_t events)
 		return;
 	/* Nothing, and nothing to come: the end. Nothing alone is an empty packet. */
 	if (n < 0 || (!n && events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))) {
-		client_close(c);
+		client_left(c);
 		return;
 	}
 	answer(c, &m, whole && n == sizeof(m));
@@ -281,8 +304,10 @@ void client_close(struct client *c)
 	t->nr_clients--;
 	loop_remove(&t->daemon->loop, &c->src);
 	close(c->src.fd);
-	if (c->has_window)
+	if (c->has_window) {
+		t->client_bytes -= c->window.len;
 		window_close(&c->window);
+	}
 	for (i = 0; i < c->nr_wake; i++)
 		wake_close(c, i);
 	free(c);

@@ -23,24 +23,17 @@
 
 /* ---- run dir ---- */
 
-/* The lock is on the directory itself: it goes with the process, and leaves no file. */
-static int run_dir_open(struct daemon *d)
+#define LOCK_NAME "utmemd.lock"
+
+static int dir_open(const char *dir)
 {
-	const char *dir = d->opt->run_dir;
-	int err;
+	int fd, err;
 
 	if (mkdir(dir, 0755) && errno != EEXIST)
 		goto err_errno;
-	d->run_dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->run_dir_fd < 0)
-		goto err_errno;
-	if (!flock(d->run_dir_fd, LOCK_EX | LOCK_NB))
-		return 0;
-	err = -errno;
-	log_error("%s: %s", dir,
-		  err == -EWOULDBLOCK ? "sockets in use by another utmemd" : strerror(-err));
-	close(d->run_dir_fd);
-	return err;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
 
 err_errno:
 	err = -errno;
@@ -48,9 +41,41 @@ err_errno:
 	return err;
 }
 
+/*
+ * A file that nobody else can open: whoever can read the directory could lock that. It
+ * stays, or a daemon that waits for it might lock a file that has no name any more.
+ */
+static int lock_open(int dir_fd, const char *dir)
+{
+	int err, fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	err = -errno;
+	if (err == -EWOULDBLOCK)
+		log_error("%s: sockets in use by another utmemd", dir);
+	else
+		log_error("%s/" LOCK_NAME ": %s", dir, strerror(-err));
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+/* The lock goes with the process, however that ends. */
+static int run_dir_open(struct daemon *d)
+{
+	int dir_fd = dir_open(d->opt->run_dir);
+
+	if (dir_fd < 0)
+		return dir_fd;
+	d->lock_fd = lock_open(dir_fd, d->opt->run_dir);
+	close(dir_fd);
+	return d->lock_fd < 0 ? d->lock_fd : 0;
+}
+
 static void run_dir_close(struct daemon *d)
 {
-	close(d->run_dir_fd);
+	close(d->lock_fd);
 }
 
 /* ---- what serves ---- */

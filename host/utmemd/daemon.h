@@ -31,7 +31,7 @@ struct daemon_counters {
 
 struct daemon {
 	const struct options *opt;
-	int run_dir_fd; /* locked: one daemon for one run dir */
+	int lock_fd; /* one daemon for one run dir */
 	struct utmem_memory memory;
 	struct utmem_engine *engine;
 	struct utmem_service *service;

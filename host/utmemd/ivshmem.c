@@ -91,8 +91,10 @@ static void vm_ready(struct source *s, uint32_t events)
 	const char *why = reason_to_close(s->fd);
 
 	(void)events;
-	if (why)
-		vm_close(vm, why);
+	if (!why)
+		return;
+	vm->window.peer_left = true;
+	vm_close(vm, why);
 }
 
 static void vectors_close(struct vm *vm)

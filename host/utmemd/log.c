@@ -3,6 +3,8 @@
  * Owns stderr. Called from everywhere in utmemd, on its one thread. A line is one
  * write, so that lines of several programs on one terminal do not mix.
  */
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +15,8 @@
 #include "host/utmemd/log.h"
 
 #define LINE_MAX_LEN 1024
+
+_Static_assert(LINE_MAX_LEN + 80 <= PIPE_BUF, "what poll() promises holds a line and a notice");
 
 static enum log_level level_max = LOG_INFO;
 static bool for_journal;
@@ -35,6 +39,36 @@ void log_init(enum log_level most)
 	for_journal = stderr_is_journal();
 }
 
+/*
+ * Who reads our stderr must not hold up the tenants. What poll() finds writable has room
+ * for PIPE_BUF bytes, and a line is shorter.
+ */
+static bool stderr_has_room(void)
+{
+	struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&fd, 1, 0) == 1 && fd.revents & POLLOUT;
+}
+
+/* Nobody is left to tell when this fails. */
+static void write_bytes(const char *line, int n)
+{
+	static uint64_t nr_lost;
+	char notice[80];
+	int len;
+
+	if (!stderr_has_room()) {
+		nr_lost++;
+		return;
+	}
+	len = snprintf(notice, sizeof(notice), "utmemd: %llu lines were lost: stderr was full\n",
+		       (unsigned long long)nr_lost);
+	if (nr_lost && write(STDERR_FILENO, notice, len) == len)
+		nr_lost = 0;
+	if (write(STDERR_FILENO, line, n) < 0)
+		return;
+}
+
 static void write_line(enum log_level level, const char *name, const char *fmt, va_list args)
 {
 	static const char priority[] = {'3', '4', '6', '7'};
@@ -50,9 +84,7 @@ static void write_line(enum log_level level, const char *name, const char *fmt, 
 	if (n > LINE_MAX_LEN - 1)
 		n = LINE_MAX_LEN - 1;
 	line[n++] = '\n';
-	/* Nobody is left to tell when this fails. */
-	if (write(STDERR_FILENO, line, n) < 0)
-		return;
+	write_bytes(line, n);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)

@@ -37,6 +37,8 @@ static const struct option_def table[] = {
 	 "shared memory of a VM"},
 	{"client-window", "SIZE", OPTION_POW2, AT(client_window), "64m", UTMEM_WINDOW_LEN_MIN, TIB,
 	 NULL, "shared memory of a process on the host: its default and its most"},
+	{"client-memory", "SIZE", OPTION_SIZE, AT(client_memory), "1g", UTMEM_WINDOW_LEN_MIN, TIB,
+	 NULL, "shared memory of all processes of one tenant together"},
 	{"vectors", "N", OPTION_COUNT, AT(vectors), "2", 1, 32, NULL,
 	 "interrupt vectors of a VM's device, as in QEMU's vectors="},
 	{"max-queues", "N", OPTION_COUNT, AT(max_queues), "64", 2, UTMEM_QUEUES_MAX, NULL,
@@ -211,6 +213,15 @@ static int set_defaults(struct options *o)
 	return 0;
 }
 
+/* What each option alone cannot say. */
+static enum options_result check_together(const struct options *o)
+{
+	if (o->client_memory >= o->client_window)
+		return OPTIONS_RUN;
+	fprintf(stderr, "utmemd: --client-memory: has no room for one --client-window\n");
+	return OPTIONS_WRONG;
+}
+
 enum options_result options_init(struct options *o, int argc, char **argv)
 {
 	enum options_result result;
@@ -225,7 +236,8 @@ enum options_result options_init(struct options *o, int argc, char **argv)
 		return result;
 	if (o->config && read_file(o, o->config))
 		return OPTIONS_WRONG;
-	return read_flags(o, argc, argv, false);
+	result = read_flags(o, argc, argv, false);
+	return result == OPTIONS_RUN ? check_together(o) : result;
 }
 
 void options_exit(struct options *o)

@@ -112,6 +112,8 @@ int tenant_remove(struct tenant *t)
 {
 	int err;
 
+	if (utmem_service_shares(t->daemon->service, t->pools))
+		return -EBUSY;
 	end_connections(t);
 	err = utmem_ops(t->pools)->tenant_remove(t->pools);
 	if (err)

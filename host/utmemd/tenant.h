@@ -28,7 +28,8 @@ struct tenant {
 	struct listener client_socket;
 	struct vm *vm; /* at most one */
 	LIST_HEAD(, client) clients;
-	uint32_t nr_clients; /* at most opt->max_clients */
+	uint32_t nr_clients;   /* at most opt->max_clients */
+	uint64_t client_bytes; /* of their windows, at most opt->client_memory */
 	struct log_quota log;
 	/* Of windows that are closed: what a tenant has done does not become less. */
 	struct utmem_service_counters past;
@@ -38,7 +39,7 @@ struct tenant {
 
 /* 0, or -errno (-EEXIST, -EINVAL name, as the sockets say). */
 int tenant_open(struct daemon *d, const char *name, uint64_t quota);
-/* Ends its connections. -EBUSY when another tenant is attached to a pool of it; then nothing but the connections is gone. */
+/* Ends its connections. -EBUSY when another tenant is attached to a pool of it; then nothing has changed. */
 int tenant_remove(struct tenant *t);
 /* At the daemon's end: without asking the engine. */
 void tenant_close(struct tenant *t);

@@ -39,8 +39,14 @@ err_close:
 	return err;
 }
 
+/*
+ * A peer that has left may keep its mapping for ever, but not the pages that the host has
+ * paid for. One that is sent away finds its last answers there.
+ */
 static void memory_close(struct window *w)
 {
+	if (w->peer_left)
+		fallocate(w->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)w->len);
 	munmap(w->base, w->len);
 	close(w->memfd);
 }

@@ -7,6 +7,7 @@
 #ifndef UTMEMD_WINDOW_H
 #define UTMEMD_WINDOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -30,6 +31,7 @@ struct window {
 	int memfd;
 	void *base;
 	uint64_t len;
+	bool peer_left;		/* the peer ended the connection, or it was of no use any more */
 	struct source doorbell; /* eventfd */
 	uint64_t nr_doorbells;
 	void (*wake)(struct window *w, uint32_t queue_id, uint32_t irq_vector);
@@ -39,7 +41,10 @@ struct window {
 
 /* 0 or -errno, and *w holds nothing. */
 int window_open(struct window *w, struct tenant *t, const struct window_spec *spec);
-/* Drains and drops its queues, marks it STOPPED; what it counted goes to the tenant. */
+/*
+ * Drains and drops its queues, marks it STOPPED; what it counted goes to the tenant. When
+ * peer_left is set, its pages are given back, whoever still maps them.
+ */
 void window_close(struct window *w);
 
 #endif /* UTMEMD_WINDOW_H */

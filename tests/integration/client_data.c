@@ -155,7 +155,7 @@ static void shared_pool_needs_the_operators_word(void **state)
 	link_down(&b);
 }
 
-/* Its own processes are gone; the one of the other tenant keeps it, even against force. */
+/* The process of the other tenant keeps it, even against force, which then ends nobody. */
 static void tenant_whose_pool_another_uses_cannot_be_removed(void **state)
 {
 	static const char remove[] =
@@ -173,7 +173,11 @@ static void tenant_whose_pool_another_uses_cannot_be_removed(void **state)
 		      "\"to\":\"b\"}}");
 	pool = utmem_pool_open(b.q, "c:lent", UTMEM_POOL_SHARED);
 	assert_true(pool >= 0);
+	assert_non_null(strstr(daemon_ask(d, remove), "another tenant is attached"));
+	assert_int_equal(tenant_stat(d, "c", "clients"), 1);
+	assert_value(&c, 0, "key", "value");
 	link_down(&c);
+	await_tenant_stat(d, "c", "clients", 0);
 	assert_non_null(strstr(daemon_ask(d, remove), "another tenant is attached"));
 	assert_value(&b, pool, "key", "value");
 	assert_int_equal(utmem_pool_close(b.q, pool), 0);

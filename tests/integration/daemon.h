@@ -245,6 +245,8 @@ static inline void daemon_remove(struct daemon *d)
 
 	snprintf(path, sizeof(path), "%s/log", d->base);
 	unlink(path);
+	snprintf(path, sizeof(path), "%s/utmemd.lock", d->dir);
+	unlink(path);
 	rmdir(d->dir);
 	/* Fails when a socket was left behind: rmdir above did. */
 	assert_int_equal(rmdir(d->base), 0);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* How a daemon ends, and how the next one starts where it was. */
+#include <sys/file.h>
+
 #include "tests/integration/peer.h"
 
 static const char *const args[] = {"--tenant", "a:16m", NULL};
@@ -118,6 +120,44 @@ static void second_daemon_in_one_run_dir_is_refused(void **state)
 	daemon_stop(&d);
 }
 
+/* Every local user may read the directory, and lock what he has read. */
+static void lock_on_the_run_dir_keeps_nobody_out(void **state)
+{
+	struct daemon d;
+	int dir;
+
+	(void)state;
+	daemon_dirs(&d);
+	assert_int_equal(mkdir(d.dir, 0755), 0);
+	dir = open(d.dir, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(flock(dir, LOCK_EX), 0);
+	assert_true(daemon_try_start(&d, args));
+	close(dir);
+	daemon_stop(&d);
+}
+
+static void lock_is_a_file_of_the_daemons_own(void **state)
+{
+	char path[64], elsewhere[64];
+	struct daemon d;
+	struct stat st;
+
+	(void)state;
+	daemon_dirs(&d);
+	snprintf(path, sizeof(path), "%s/utmemd.lock", d.dir);
+	snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", d.base);
+	assert_int_equal(mkdir(d.dir, 0755), 0);
+	assert_int_equal(symlink(elsewhere, path), 0);
+	assert_false(daemon_try_start(&d, args));
+	assert_int_equal(WEXITSTATUS(daemon_wait(&d)), 1);
+	assert_int_equal(stat(elsewhere, &st), -1);
+	assert_int_equal(unlink(path), 0);
+	assert_true(daemon_try_start(&d, args));
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+	daemon_stop(&d);
+}
+
 static void killed_daemon_is_noticed_by_its_clients(void **state)
 {
 	struct fake_client c;
@@ -175,6 +215,8 @@ int main(void)
 		cmocka_unit_test(second_signal_ends_it_at_once),
 		cmocka_unit_test(sighup_changes_nothing),
 		cmocka_unit_test(second_daemon_in_one_run_dir_is_refused),
+		cmocka_unit_test(lock_on_the_run_dir_keeps_nobody_out),
+		cmocka_unit_test(lock_is_a_file_of_the_daemons_own),
 		cmocka_unit_test(killed_daemon_is_noticed_by_its_clients),
 		cmocka_unit_test(removal_by_force_ends_connections_and_sockets),
 	};

@@ -23,6 +23,10 @@ wrong 2 'utmemd: --window: 128k is not in 256k .. 1t' --window 128k
 wrong 2 'utmemd: --window: 2t is not in 256k .. 1t' --window 2t
 wrong 2 'utmemd: --client-window: 257k is not a power of two' --client-window 257k
 wrong 2 'utmemd: --client-window: 4k is not in 256k .. 1t' --client-window 4k
+wrong 2 'utmemd: --client-memory: 255k is not in 256k .. 1t' --client-memory 255k
+wrong 2 'utmemd: --client-memory: 2t is not in 256k .. 1t' --client-memory 2t
+wrong 2 'utmemd: --client-memory: has no room for one --client-window' \
+	--client-window 1m --client-memory 1023k
 wrong 2 'utmemd: --arena: 1023k is not in 1m .. 1t' --arena 1023k
 wrong 2 'utmemd: --arena: 2t is not in 1m .. 1t' --arena 2t
 wrong 2 'utmemd: --arena: 99999999999999999999 is too large' --arena 99999999999999999999
@@ -93,7 +97,8 @@ long=$tmp/$(printf '%0100d' 0)
 check_like "a path too long for a socket is named" \
 	"*$long/control.sock: longer than the 107 bytes of a socket's path*" \
 	"$(run --run-dir "$long" --arena 1m)"
-check_is "nothing is left of those that did not start" '' "$(find "$RUN" "$long" -mindepth 1)"
+check_is "nothing but the lock is left of those that did not start" "$RUN/utmemd.lock $long/utmemd.lock" \
+	"$(find "$RUN" "$long" -mindepth 1 -printf "%p " | sed "s, $,,")"
 
 # ---- and in force ----
 
@@ -126,7 +131,11 @@ check_is "tenants add up, the last word on each holds" 'one 4.0m two 2.0m three 
 check_is "sockets have the mode that was asked for" '600 600' \
 	"$(stat -c %a "$RUN/one.sock" "$RUN/one.ivshmem" | xargs)"
 utmemd_stop
-check_is "sockets are gone" '' "$(ls "$RUN")"
+check_is "sockets are gone" utmemd.lock "$(ls "$RUN")"
+
+utmemd_start --arena 1m --client-window 1m --client-memory 1m
+ok "--client-memory starts with room for one --client-window"
+utmemd_stop
 
 utmemd_start --arena 1t --overcommit
 ok "--overcommit starts with more than there is"
