@@ -28,7 +28,8 @@ int utmem_pool_open(struct utmem_queue *q, struct utmem_ioc_pool *io)
 	if (io->flags & ~OPEN_FLAGS)
 		return -EINVAL;
 	fill_caller(q, &request);
-	if (capable(CAP_SYS_ADMIN))
+	/* Who may make the pool would take, and trust, what another has put there under that name. */
+	if (!(io->flags & UTMEM_POOL_CREATE) && capable(CAP_SYS_ADMIN))
 		request.flags |= UTMEM_POOL_ANY_OWNER;
 	memcpy(request.tenant, io->tenant, sizeof(request.tenant));
 	memcpy(request.name, io->name, sizeof(request.name));

@@ -308,7 +308,7 @@ UTMEM_STATIC_ASSERT(sizeof(struct utmem_admin_queue) == 80, "admin queue request
 	(1u << 4) /* kind: every uid of the guest may attach, not only the creator's */
 #define UTMEM_POOL_READONLY (1u << 5) /* this handle may not change the pool */
 #define UTMEM_POOL_ANY_OWNER \
-	(1u << 6) /* set by the driver for a privileged caller: skip the uid check */
+	(1u << 6) /* set by the driver for the privileged, not with CREATE: skip the uid check */
 #define UTMEM_POOL_KIND (UTMEM_POOL_EPHEMERAL | UTMEM_POOL_SHARED | UTMEM_POOL_GUEST_SHARED)
 #define UTMEM_POOL_FLAGS 0x7fu
 

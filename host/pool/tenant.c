@@ -97,10 +97,15 @@ static struct utmem_pool *pool_find(struct utmem_tenant *t, const char *name)
 	return NULL;
 }
 
-/* May a user of the owning tenant attach to @p? Pools belong to the user who made them. */
+/*
+ * May a user of the owning tenant attach to @p? Pools belong to the user who made them. Who would
+ * make a pool of his own must not be given one that another has put there, under its name.
+ */
 static int check_own(const struct utmem_pool *p, const struct utmem_pool_spec *spec)
 {
-	if (p->kind.guest_shared || spec->any_owner || p->kind.owner == spec->kind.owner)
+	if (p->kind.owner == spec->kind.owner || spec->any_owner)
+		return 0;
+	if (p->kind.guest_shared && (!spec->create || spec->kind.guest_shared))
 		return 0;
 	return -EACCES;
 }

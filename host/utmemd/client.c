@@ -172,7 +172,8 @@ static int pool_request(struct client *c, uint8_t opcode, struct utmem_admin_poo
 	if (opcode == UTMEM_OP_POOL_OPEN) {
 		if (p->flags & UTMEM_POOL_ANY_OWNER && c->uid)
 			return -EACCES;
-		if (!c->uid)
+		/* Not to make one: root would take what another has put there under that name. */
+		if (!c->uid && !(p->flags & UTMEM_POOL_CREATE))
 			p->flags |= UTMEM_POOL_ANY_OWNER;
 	}
 	return utmem_window_admin(c->window.served, opcode, p, sizeof(*p));

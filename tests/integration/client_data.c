@@ -213,6 +213,8 @@ static void pool_belongs_to_the_uid_that_made_it_and_to_root(void **state)
 	in_child(expect_no_access, d);
 	chmod(path, 0660);
 	assert_int_equal(utmem_pool_destroy(l.q, pool), 0);
+	/* Not when it asks to make one: it would take theirs for its own. */
+	assert_int_equal(utmem_pool_open(l.q, "theirs", UTMEM_POOL_CREATE), -EACCES);
 	pool = utmem_pool_open(l.q, "theirs", 0);
 	assert_true(pool >= 0);
 	assert_int_equal(utmem_pool_destroy(l.q, pool), 0);

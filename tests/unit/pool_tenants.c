@@ -142,9 +142,28 @@ static void guest_shared_pool_is_open_to_every_user(void **state)
 	spec.kind.guest_shared = true;
 	assert_int_equal(open_spec(f.tenant, f.tenant, &spec, &p, NULL), 0);
 	spec.kind.owner = 1001;
+	assert_int_equal(open_spec(f.tenant, f.tenant, &spec, &q, NULL), 0);
+	assert_ptr_equal(p, q);
+	spec.create = false;
 	spec.kind.guest_shared = false;
 	assert_int_equal(open_spec(f.tenant, f.tenant, &spec, &q, NULL), 0);
 	assert_ptr_equal(p, q);
+	fixture_close(&f);
+}
+
+static void user_who_would_make_a_pool_of_his_own_is_not_given_another_users(void **state)
+{
+	struct utmem_pool_spec spec = {
+		.name = "p", .create = true, .kind = {.owner = 1001, .guest_shared = true}};
+	struct utmem_pool *p, *q;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, MIB, MIB);
+	assert_int_equal(open_spec(f.tenant, f.tenant, &spec, &p, NULL), 0);
+	spec.kind = (struct utmem_pool_kind){.owner = 1000};
+	assert_int_equal(open_spec(f.tenant, f.tenant, &spec, &q, NULL), -EACCES);
+	assert_null(q);
 	fixture_close(&f);
 }
 
@@ -392,6 +411,7 @@ int main(void)
 		cmocka_unit_test(kind_must_match_that_of_the_pool),
 		cmocka_unit_test(pool_belongs_to_the_user_who_made_it),
 		cmocka_unit_test(guest_shared_pool_is_open_to_every_user),
+		cmocka_unit_test(user_who_would_make_a_pool_of_his_own_is_not_given_another_users),
 		cmocka_unit_test(same_name_of_two_tenants_is_two_pools),
 		cmocka_unit_test(foreign_pool_needs_a_grant_and_does_not_show_that_it_exists),
 		cmocka_unit_test(grant_may_be_readonly_and_be_changed),
