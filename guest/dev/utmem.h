@@ -11,17 +11,18 @@
  * first, then sleepers are woken, then remove() waits until everybody has left.
  *
  * Lock order, outermost first:
- *	utmem_file.lock		creation of the file's queue
  *	utmem_dev.lock		files, queues, and which window ranges they have
  *	utmem_admin.lock	one admin request at a time
  *	utmem_vector.lock	queues that an interrupt looks at	(irq-safe)
  *	utmem_batch.lock	requests that wait for a doorbell	(irq-safe)
- * User memory is touched under utmem_file.lock at most: a fault takes none of these.
+ * User memory is touched under none of them and outside of enter() and leave(): who serves a fault
+ * may take for ever, and remove() must not wait for him.
  */
 #ifndef UTMEM_H
 #define UTMEM_H
 
 #include <linux/atomic.h>
+#include <linux/bitmap.h>
 #include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/ktime.h>
@@ -73,8 +74,9 @@ struct utmem_admin {
 	u8 *opcodes;  /* by slot: what a late completion was for */
 	u64 posted;   /* requests ever published: the next one's user_data */
 	u64 reaped;   /* completions ever seen: the next one's user_data */
-	bool broken;  /* the host broke the contract: nothing works until the next hello */
-	bool silent;  /* a request went unanswered, and nothing has been answered since */
+	DECLARE_BITMAP(doomed, UTMEM_QUEUES_MAX); /* to be destroyed; there was no room to say so */
+	bool broken; /* the host broke the contract: nothing works until the next hello */
+	bool silent; /* a request went unanswered, and nothing has been answered since */
 };
 
 /* Requests that wait for a doorbell, of one service slot, from all processes. */
@@ -140,8 +142,9 @@ struct utmem_dev {
 struct utmem_file {
 	struct utmem_dev *dev;
 	struct file *filp;
-	struct list_head node; /* in dev->files */
-	struct mutex lock;
+	struct list_head node;	   /* in dev->files */
+	atomic_t claimed;	   /* 1: it has a queue, or somebody is making one */
+	struct utmem_queue *made;  /* whoever claimed has it; its process does not know it yet */
 	struct utmem_queue *queue; /* set once, with release; lives as long as the file */
 	wait_queue_head_t poll_wait;
 };
@@ -250,7 +253,7 @@ void utmem_admin_wake(struct utmem_dev *dev);
  * which is undone by the next request, or at the end.
  */
 int utmem_admin_call(struct utmem_dev *dev, u8 opcode, void *payload, u32 len, unsigned int state);
-/* Publish, and wait only if the host has been answering: for DESTROY_QUEUE. */
+/* Publish, now or when there is room, and wait only if the host has been answering. */
 void utmem_admin_destroy_queue(struct utmem_dev *dev, u32 queue_id);
 
 /* ---- utmem_queue.c ---- */

@@ -5,8 +5,11 @@
  *
  * A caller may stop waiting (deadline, SIGKILL). Its request stays in the ring and
  * is completed late; later callers take such completions away. Each SQ slot has
- * its own piece of the data area, so a late answer never lands in another request.
+ * its own piece of the data area and is used again only after its completion was
+ * read, so a late answer never lands in another request. A queue whose end finds
+ * no room in the ring is marked, and the host told by a later call.
  */
+#include <linux/bitmap.h>
 #include <linux/jiffies.h>
 #include <linux/pci.h>
 #include <linux/sched/signal.h>
@@ -61,11 +64,18 @@ static void *payload_of(const struct utmem_admin *a, u64 seq)
 	return a->data + slot_of(a, seq) * a->slot_len;
 }
 
+/* How many requests can be published: the slot of one whose completion is unread is still in use. */
+static u32 utmem_admin_room(const struct utmem_admin *a)
+{
+	return a->sq.end.entries - (u32)(a->posted - a->reaped);
+}
+
 /* Publish one request. -ETIMEDOUT: so many are unanswered that the ring is full. a->lock. */
-static int post(struct utmem_dev *dev, u8 opcode, const void *payload, u32 len, u64 *seq)
+static int utmem_admin_post(struct utmem_dev *dev, u8 opcode, const void *payload, u32 len,
+			    u64 *seq)
 {
 	struct utmem_admin *a = &dev->admin;
-	struct utmem_sqe *sqe = utmem_sq_reserve(&a->sq);
+	struct utmem_sqe *sqe = utmem_admin_room(a) ? utmem_sq_reserve(&a->sq) : NULL;
 
 	if (!sqe) {
 		a->broken |= a->sq.end.broken;
@@ -83,17 +93,42 @@ static int post(struct utmem_dev *dev, u8 opcode, const void *payload, u32 len, 
 	return 0;
 }
 
-/* A queue was made after its caller had stopped waiting: nobody will ever use it. */
-static void undo_create(struct utmem_dev *dev, u64 seq)
+static int utmem_admin_post_destroy(struct utmem_dev *dev, u32 queue_id, u64 *seq)
 {
-	struct utmem_admin_queue answer, undo = {};
-	u64 ignored;
+	struct utmem_admin_queue payload = {.queue_id = queue_id};
 
-	utmem_copy_once(&answer, payload_of(&dev->admin, seq), sizeof(answer));
-	undo.queue_id = answer.queue_id;
-	if (post(dev, UTMEM_OP_DESTROY_QUEUE, &undo, sizeof(undo), &ignored))
-		dev_warn(&dev->pdev->dev, "queue %u: made too late, and not to be undone\n",
-			 undo.queue_id);
+	return utmem_admin_post(dev, UTMEM_OP_DESTROY_QUEUE, &payload, sizeof(payload), seq);
+}
+
+/* To be destroyed as soon as there is room. An id that the host never had is none of ours. */
+static void utmem_admin_doom(struct utmem_admin *a, u32 queue_id)
+{
+	if (queue_id < UTMEM_QUEUES_MAX)
+		__set_bit(queue_id, a->doomed);
+}
+
+/* Tell the host of the doomed, as long as more than @keep slots are free. a->lock. */
+static void utmem_admin_post_doomed(struct utmem_dev *dev, u32 keep)
+{
+	struct utmem_admin *a = &dev->admin;
+	u64 ignored;
+	u32 id;
+
+	while (utmem_admin_room(a) > keep) {
+		id = find_first_bit(a->doomed, UTMEM_QUEUES_MAX);
+		if (id == UTMEM_QUEUES_MAX || utmem_admin_post_destroy(dev, id, &ignored))
+			return;
+		__clear_bit(id, a->doomed);
+	}
+}
+
+/* A queue was made after its caller had stopped waiting: nobody will ever use it. */
+static void undo_create(struct utmem_admin *a, u64 seq)
+{
+	struct utmem_admin_queue answer;
+
+	utmem_copy_once(&answer, payload_of(a, seq), sizeof(answer));
+	utmem_admin_doom(a, answer.queue_id);
 }
 
 static int break_admin(struct utmem_dev *dev, const char *why)
@@ -108,7 +143,7 @@ static int break_admin(struct utmem_dev *dev, const char *why)
  * Take the completions that are there. Return: 1 and *res when @awaited's was among them, else 0, or
  * -EPROTO. a->lock; does not sleep.
  */
-static int reap(struct utmem_dev *dev, u64 awaited, s32 *res)
+static int utmem_admin_reap(struct utmem_dev *dev, u64 awaited, s32 *res)
 {
 	struct utmem_admin *a = &dev->admin;
 	int found = 0;
@@ -132,14 +167,25 @@ static int reap(struct utmem_dev *dev, u64 awaited, s32 *res)
 			*res = cqe.res;
 			found = 1;
 		} else if (a->opcodes[slot_of(a, seq)] == UTMEM_OP_CREATE_QUEUE && !cqe.res) {
-			undo_create(dev, seq);
+			undo_create(a, seq);
 		}
 	}
 	return found;
 }
 
+/* Before a request: what has been answered meanwhile, and what has waited for room. a->lock. */
+static int utmem_admin_settle(struct utmem_dev *dev)
+{
+	s32 ignored;
+	int err = utmem_admin_reap(dev, NOBODY, &ignored);
+
+	if (!err)
+		utmem_admin_post_doomed(dev, 1); /* the request's own */
+	return err;
+}
+
 /* 1 and *res, or -errno. a->lock. */
-static int await(struct utmem_dev *dev, u64 seq, unsigned int state, s32 *res)
+static int utmem_admin_await(struct utmem_dev *dev, u64 seq, unsigned int state, s32 *res)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(UTMEM_ADMIN_MSECS);
 	struct utmem_admin *a = &dev->admin;
@@ -150,7 +196,7 @@ static int await(struct utmem_dev *dev, u64 seq, unsigned int state, s32 *res)
 	for (;;) {
 		signal = prepare_to_wait_event(&a->wait, &entry, state);
 		utmem_wake_arm(a->page, (u32)seq + 1);
-		got = reap(dev, seq, res);
+		got = utmem_admin_reap(dev, seq, res);
 		if (!got && utmem_host_stopped(dev))
 			got = -ESHUTDOWN;
 		if (!got && signal)
@@ -173,14 +219,15 @@ static int await(struct utmem_dev *dev, u64 seq, unsigned int state, s32 *res)
 }
 
 /* a->lock */
-static int call_locked(struct utmem_dev *dev, u8 opcode, void *payload, u32 len, unsigned int state)
+static int utmem_admin_call_locked(struct utmem_dev *dev, u8 opcode, void *payload, u32 len,
+				   unsigned int state)
 {
 	struct utmem_admin *a = &dev->admin;
 	s32 res;
 	u64 seq;
 	int err;
 
-	err = reap(dev, NOBODY, &res);
+	err = utmem_admin_settle(dev);
 	if (err)
 		return err;
 	if (a->silent) {
@@ -188,13 +235,14 @@ static int call_locked(struct utmem_dev *dev, u8 opcode, void *payload, u32 len,
 		utmem_doorbell_kick(dev, 0);
 		return -ETIMEDOUT;
 	}
-	err = post(dev, opcode, payload, len, &seq);
+	err = utmem_admin_post(dev, opcode, payload, len, &seq);
 	if (err)
 		return err;
-	err = await(dev, seq, state, &res);
+	err = utmem_admin_await(dev, seq, state, &res);
 	if (err < 0)
 		return err;
-	if (res > 0 || res < -MAX_ERRNO)
+	/* From -ERESTARTSYS on they are the kernel's own, and mean something to it. */
+	if (res > 0 || res <= -ERESTARTSYS)
 		return break_admin(dev, "a result that is none");
 	if (!res)
 		utmem_copy_once(payload, payload_of(a, seq), len);
@@ -212,29 +260,34 @@ int utmem_admin_call(struct utmem_dev *dev, u8 opcode, void *payload, u32 len, u
 		mutex_lock(&a->lock);
 	if (err)
 		return -ERESTARTSYS;
-	err = call_locked(dev, opcode, payload, len, state);
+	err = utmem_admin_call_locked(dev, opcode, payload, len, state);
+	if (!a->broken)
+		utmem_admin_post_doomed(dev, 0);
 	mutex_unlock(&a->lock);
 	trace_utmem_admin(dev->id, opcode, err);
 	return err;
 }
 
 /* a->lock */
-static int destroy_locked(struct utmem_dev *dev, u32 queue_id)
+static int utmem_admin_destroy_locked(struct utmem_dev *dev, u32 queue_id)
 {
-	struct utmem_admin_queue payload = {.queue_id = queue_id};
 	s32 res = 0;
 	u64 seq;
 	int err;
 
-	err = reap(dev, NOBODY, &res);
+	err = utmem_admin_settle(dev);
 	if (!err)
-		err = post(dev, UTMEM_OP_DESTROY_QUEUE, &payload, sizeof(payload), &seq);
+		err = utmem_admin_post_destroy(dev, queue_id, &seq);
+	if (err == -ETIMEDOUT) {
+		utmem_admin_doom(&dev->admin, queue_id);
+		return 0;
+	}
 	if (err)
 		return err;
 	/* It is in the ring: a host that does not answer now finds it later. */
 	if (dev->admin.silent || utmem_host_error(dev))
 		return 0;
-	err = await(dev, seq, TASK_UNINTERRUPTIBLE, &res);
+	err = utmem_admin_await(dev, seq, TASK_UNINTERRUPTIBLE, &res);
 	if (err > 0)
 		return res;
 	return err == -ETIMEDOUT || err == -ESHUTDOWN ? 0 : err;
@@ -245,7 +298,7 @@ void utmem_admin_destroy_queue(struct utmem_dev *dev, u32 queue_id)
 	int err;
 
 	mutex_lock(&dev->admin.lock);
-	err = destroy_locked(dev, queue_id);
+	err = utmem_admin_destroy_locked(dev, queue_id);
 	mutex_unlock(&dev->admin.lock);
 	trace_utmem_admin(dev->id, UTMEM_OP_DESTROY_QUEUE, err);
 	if (err)
@@ -258,7 +311,8 @@ void utmem_admin_exit(struct utmem_dev *dev)
 
 	/* Nobody will ask again: what was made too late is undone now. */
 	mutex_lock(&dev->admin.lock);
-	reap(dev, NOBODY, &ignored);
+	if (!utmem_admin_reap(dev, NOBODY, &ignored))
+		utmem_admin_post_doomed(dev, 0);
 	mutex_unlock(&dev->admin.lock);
 	kfree(dev->admin.opcodes);
 }

@@ -16,7 +16,18 @@
 
 static_assert(PAGE_SIZE == UTMEM_PAGE);
 
-/* ---- ioctl: each handler copies in once, checks, acts, copies out ---- */
+/* ---- ioctl: copied in, checked, done, copied out ---- */
+
+/* What a process hands over and gets back, whatever the call. */
+union argument {
+	struct utmem_ioc_info info;
+	struct utmem_ioc_queue queue;
+	struct utmem_ioc_pool pool;
+	struct utmem_pool_stat stat;
+	struct utmem_ioc_enter enter;
+	struct utmem_ioc_batch batch;
+	struct utmem_ioc_stats stats;
+};
 
 static bool all_zero(const void *p, size_t len)
 {
@@ -25,13 +36,14 @@ static bool all_zero(const void *p, size_t len)
 
 static struct utmem_queue *file_queue(struct utmem_file *f)
 {
-	return smp_load_acquire(&f->queue); /* with ioc_queue_create() */
+	return smp_load_acquire(&f->queue); /* with queue_created() */
 }
 
-static int ioc_info(struct utmem_file *f, void __user *arg)
+static int ioc_info(struct utmem_file *f, union argument *arg)
 {
 	struct utmem_dev *dev = f->dev;
-	struct utmem_ioc_info info = {
+
+	arg->info = (struct utmem_ioc_info){
 		.abi_major = dev->hdr.abi_major,
 		.abi_minor = dev->hdr.abi_minor,
 		.epoch = utmem_epoch(dev),
@@ -45,163 +57,135 @@ static int ioc_info(struct utmem_file *f, void __user *arg)
 		.batch_max = READ_ONCE(dev->batch_max),
 		.batch_usecs = READ_ONCE(dev->batch_usecs),
 	};
-
-	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+	return 0;
 }
 
-/* f->lock */
-static int create_locked(struct utmem_file *f, struct utmem_ioc_queue *io, void __user *arg)
+static int ioc_queue_create(struct utmem_file *f, union argument *arg)
 {
+	struct utmem_ioc_queue *io = &arg->queue;
 	struct utmem_queue *q;
 	int err;
 
-	if (f->queue)
+	if (!all_zero(io->resv, sizeof(io->resv)))
+		return -EINVAL;
+	if (atomic_cmpxchg(&f->claimed, 0, 1))
 		return -EBUSY;
 	err = utmem_queue_create(f, io, &q);
-	if (err)
+	if (err) {
+		atomic_set_release(&f->claimed, 0);
 		return err;
+	}
 	io->cq_entries = q->geo.cq_entries;
 	io->svc_slot = q->svc_slot;
 	io->geo = q->geo;
 	io->geo.off = 0;
-	if (copy_to_user(arg, io, sizeof(*io))) {
+	f->made = q;
+	return 0;
+}
+
+/* A queue that its process knows nothing of must not stay. */
+static void queue_created(struct utmem_file *f, union argument *arg, bool told)
+{
+	struct utmem_queue *q = f->made;
+
+	f->made = NULL;
+	if (told) {
+		smp_store_release(&f->queue, q); /* with file_queue(): the queue is whole */
+		/* Whoever polled the file before it had a queue looks again. */
+		wake_up_poll(&f->poll_wait, EPOLLIN);
+	} else {
 		utmem_queue_destroy(q);
-		return -EFAULT;
+		atomic_set_release(&f->claimed, 0);
 	}
-	smp_store_release(&f->queue, q); /* with file_queue(): the queue is whole */
-	/* Whoever polled the file before it had a queue looks again. */
-	wake_up_poll(&f->poll_wait, EPOLLIN);
+}
+
+static int ioc_pool_open(struct utmem_file *f, union argument *arg)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_ioc_pool *io = &arg->pool;
+
+	if (io->resv0 || !all_zero(io->resv, sizeof(io->resv)))
+		return -EINVAL;
+	return q ? utmem_pool_open(q, io) : -ENXIO;
+}
+
+/* A handle that its process knows nothing of must not stay; a pool that was made for it does. */
+static void pool_opened(struct utmem_file *f, union argument *arg, bool told)
+{
+	int idx;
+
+	if (told || utmem_dev_enter(f->dev, &idx))
+		return;
+	utmem_pool_end(f->queue, UTMEM_OP_POOL_CLOSE, arg->pool.handle);
+	utmem_dev_leave(f->dev, idx);
+}
+
+static int pool_end(struct utmem_file *f, const struct utmem_ioc_pool *io, u8 opcode)
+{
+	struct utmem_queue *q = file_queue(f);
+
+	if (io->flags || io->resv0 || !all_zero(io->resv, sizeof(io->resv)))
+		return -EINVAL;
+	return q ? utmem_pool_end(q, opcode, io->handle) : -ENXIO;
+}
+
+static int ioc_pool_close(struct utmem_file *f, union argument *arg)
+{
+	return pool_end(f, &arg->pool, UTMEM_OP_POOL_CLOSE);
+}
+
+static int ioc_pool_destroy(struct utmem_file *f, union argument *arg)
+{
+	return pool_end(f, &arg->pool, UTMEM_OP_POOL_DESTROY);
+}
+
+static int ioc_pool_stat(struct utmem_file *f, union argument *arg)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_pool_stat *st = &arg->stat;
+
+	if (st->resv0 || st->resv1 || !all_zero(st->resv, sizeof(st->resv)))
+		return -EINVAL;
+	return q ? utmem_pool_stat(q, st) : -ENXIO;
+}
+
+static int ioc_enter(struct utmem_file *f, union argument *arg)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_ioc_enter *e = &arg->enter;
+
+	if (e->resv0 || e->resv[0])
+		return -EINVAL;
+	return q ? utmem_queue_enter(q, e) : -ENXIO;
+}
+
+static int ioc_batch_set(struct utmem_file *f, union argument *arg)
+{
+	struct utmem_queue *q = file_queue(f);
+	struct utmem_ioc_batch *io = &arg->batch;
+	int err;
+
+	if (io->resv[0])
+		return -EINVAL;
+	err = utmem_batch_check(io->batch_max, io->batch_usecs);
+	if (err)
+		return err;
+	if (!q)
+		return -ENXIO;
+	WRITE_ONCE(q->batch_max, io->batch_max);
+	WRITE_ONCE(q->batch_usecs, io->batch_usecs);
 	return 0;
 }
 
-static int ioc_queue_create(struct utmem_file *f, void __user *arg)
-{
-	struct utmem_ioc_queue io;
-	int err;
-
-	if (copy_from_user(&io, arg, sizeof(io)))
-		return -EFAULT;
-	if (!all_zero(io.resv, sizeof(io.resv)))
-		return -EINVAL;
-	if (mutex_lock_killable(&f->lock))
-		return -ERESTARTSYS;
-	err = create_locked(f, &io, arg);
-	mutex_unlock(&f->lock);
-	return err;
-}
-
-static int copy_pool(struct utmem_ioc_pool *io, void __user *arg)
-{
-	if (copy_from_user(io, arg, sizeof(*io)))
-		return -EFAULT;
-	return io->resv0 || !all_zero(io->resv, sizeof(io->resv)) ? -EINVAL : 0;
-}
-
-static int ioc_pool_open(struct utmem_file *f, void __user *arg)
+static int ioc_batch_get(struct utmem_file *f, union argument *arg)
 {
 	struct utmem_queue *q = file_queue(f);
-	struct utmem_ioc_pool io;
-	int err;
 
-	err = copy_pool(&io, arg);
-	if (err)
-		return err;
 	if (!q)
 		return -ENXIO;
-	err = utmem_pool_open(q, &io);
-	if (err)
-		return err;
-	if (copy_to_user(arg, &io, sizeof(io))) {
-		utmem_pool_end(q, UTMEM_OP_POOL_CLOSE, io.handle);
-		return -EFAULT;
-	}
+	arg->batch.batch_max = utmem_batch_max(q);
+	arg->batch.batch_usecs = utmem_batch_usecs(q);
 	return 0;
-}
-
-static int pool_end(struct utmem_file *f, void __user *arg, u8 opcode)
-{
-	struct utmem_queue *q = file_queue(f);
-	struct utmem_ioc_pool io;
-	int err;
-
-	err = copy_pool(&io, arg);
-	if (err)
-		return err;
-	if (io.flags)
-		return -EINVAL;
-	return q ? utmem_pool_end(q, opcode, io.handle) : -ENXIO;
-}
-
-static int ioc_pool_close(struct utmem_file *f, void __user *arg)
-{
-	return pool_end(f, arg, UTMEM_OP_POOL_CLOSE);
-}
-
-static int ioc_pool_destroy(struct utmem_file *f, void __user *arg)
-{
-	return pool_end(f, arg, UTMEM_OP_POOL_DESTROY);
-}
-
-static int ioc_pool_stat(struct utmem_file *f, void __user *arg)
-{
-	struct utmem_queue *q = file_queue(f);
-	struct utmem_pool_stat st;
-	int err;
-
-	if (copy_from_user(&st, arg, sizeof(st)))
-		return -EFAULT;
-	if (st.resv0 || st.resv1 || !all_zero(st.resv, sizeof(st.resv)))
-		return -EINVAL;
-	if (!q)
-		return -ENXIO;
-	err = utmem_pool_stat(q, &st);
-	if (err)
-		return err;
-	return copy_to_user(arg, &st, sizeof(st)) ? -EFAULT : 0;
-}
-
-static int ioc_enter(struct utmem_file *f, void __user *arg)
-{
-	struct utmem_queue *q = file_queue(f);
-	struct utmem_ioc_enter e;
-
-	if (copy_from_user(&e, arg, sizeof(e)))
-		return -EFAULT;
-	if (e.resv0 || e.resv[0])
-		return -EINVAL;
-	return q ? utmem_queue_enter(q, &e) : -ENXIO;
-}
-
-static int ioc_batch_set(struct utmem_file *f, void __user *arg)
-{
-	struct utmem_queue *q = file_queue(f);
-	struct utmem_ioc_batch io;
-	int err;
-
-	if (copy_from_user(&io, arg, sizeof(io)))
-		return -EFAULT;
-	if (io.resv[0])
-		return -EINVAL;
-	err = utmem_batch_check(io.batch_max, io.batch_usecs);
-	if (err)
-		return err;
-	if (!q)
-		return -ENXIO;
-	WRITE_ONCE(q->batch_max, io.batch_max);
-	WRITE_ONCE(q->batch_usecs, io.batch_usecs);
-	return 0;
-}
-
-static int ioc_batch_get(struct utmem_file *f, void __user *arg)
-{
-	struct utmem_queue *q = file_queue(f);
-	struct utmem_ioc_batch io = {};
-
-	if (!q)
-		return -ENXIO;
-	io.batch_max = utmem_batch_max(q);
-	io.batch_usecs = utmem_batch_usecs(q);
-	return copy_to_user(arg, &io, sizeof(io)) ? -EFAULT : 0;
 }
 
 static void read_counters(struct utmem_counters *c, struct utmem_ioc_counters *out)
@@ -213,56 +197,76 @@ static void read_counters(struct utmem_counters *c, struct utmem_ioc_counters *o
 	out->awake = atomic64_read(&c->awake);
 }
 
-static int ioc_stats(struct utmem_file *f, void __user *arg)
+static int ioc_stats(struct utmem_file *f, union argument *arg)
 {
 	struct utmem_queue *q = file_queue(f);
-	struct utmem_ioc_stats stats = {};
 
 	if (q)
-		read_counters(&q->counters, &stats.queue);
-	read_counters(&f->dev->counters, &stats.device);
-	return copy_to_user(arg, &stats, sizeof(stats)) ? -EFAULT : 0;
+		read_counters(&q->counters, &arg->stats.queue);
+	read_counters(&f->dev->counters, &arg->stats.device);
+	return 0;
 }
 
-static int dispatch(struct utmem_file *f, unsigned int cmd, void __user *arg)
+/* Size and direction of the argument are in the command's number. */
+static const struct call {
+	unsigned int cmd;
+	/* Between enter() and leave(). */
+	int (*act)(struct utmem_file *f, union argument *arg);
+	/* After it succeeded, behind leave(). @told: the answer has been copied out. */
+	void (*done)(struct utmem_file *f, union argument *arg, bool told);
+} calls[] = {
+	{UTMEM_IOC_ENTER, ioc_enter},
+	{UTMEM_IOC_INFO, ioc_info},
+	{UTMEM_IOC_QUEUE_CREATE, ioc_queue_create, queue_created},
+	{UTMEM_IOC_POOL_OPEN, ioc_pool_open, pool_opened},
+	{UTMEM_IOC_POOL_CLOSE, ioc_pool_close},
+	{UTMEM_IOC_POOL_DESTROY, ioc_pool_destroy},
+	{UTMEM_IOC_POOL_STAT, ioc_pool_stat},
+	{UTMEM_IOC_BATCH_SET, ioc_batch_set},
+	{UTMEM_IOC_BATCH_GET, ioc_batch_get},
+	{UTMEM_IOC_STATS, ioc_stats},
+};
+
+static const struct call *utmem_call_find(unsigned int cmd)
 {
-	switch (cmd) {
-	case UTMEM_IOC_INFO:
-		return ioc_info(f, arg);
-	case UTMEM_IOC_QUEUE_CREATE:
-		return ioc_queue_create(f, arg);
-	case UTMEM_IOC_POOL_OPEN:
-		return ioc_pool_open(f, arg);
-	case UTMEM_IOC_POOL_CLOSE:
-		return ioc_pool_close(f, arg);
-	case UTMEM_IOC_POOL_DESTROY:
-		return ioc_pool_destroy(f, arg);
-	case UTMEM_IOC_POOL_STAT:
-		return ioc_pool_stat(f, arg);
-	case UTMEM_IOC_ENTER:
-		return ioc_enter(f, arg);
-	case UTMEM_IOC_BATCH_SET:
-		return ioc_batch_set(f, arg);
-	case UTMEM_IOC_BATCH_GET:
-		return ioc_batch_get(f, arg);
-	case UTMEM_IOC_STATS:
-		return ioc_stats(f, arg);
-	default:
-		return -ENOTTY;
-	}
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		if (calls[i].cmd == cmd)
+			return &calls[i];
+	return NULL;
+}
+
+/* User memory is touched here alone, and nothing is held meanwhile. */
+static int utmem_call_run(const struct call *call, struct utmem_file *f, void __user *user)
+{
+	size_t len = _IOC_SIZE(call->cmd);
+	union argument arg;
+	bool told = true;
+	int idx, err;
+
+	memset(&arg, 0, sizeof(arg)); /* {} is only the first member's zero */
+	if (_IOC_DIR(call->cmd) & _IOC_WRITE && copy_from_user(&arg, user, len))
+		return -EFAULT;
+	err = utmem_dev_enter(f->dev, &idx);
+	if (err)
+		return err;
+	err = call->act(f, &arg);
+	utmem_dev_leave(f->dev, idx);
+	if (err)
+		return err;
+	if (_IOC_DIR(call->cmd) & _IOC_READ)
+		told = !copy_to_user(user, &arg, len);
+	if (call->done)
+		call->done(f, &arg, told);
+	return told ? 0 : -EFAULT;
 }
 
 static long utmem_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
-	struct utmem_file *f = filp->private_data;
-	int idx, err;
+	const struct call *call = utmem_call_find(cmd);
 
-	err = utmem_dev_enter(f->dev, &idx);
-	if (err)
-		return err;
-	err = dispatch(f, cmd, (void __user *)arg);
-	utmem_dev_leave(f->dev, idx);
-	return err;
+	return call ? utmem_call_run(call, filp->private_data, (void __user *)arg) : -ENOTTY;
 }
 
 static __poll_t utmem_poll(struct file *filp, poll_table *wait)
@@ -408,7 +412,6 @@ static int utmem_open(struct inode *inode, struct file *filp)
 	kref_get(&dev->ref);
 	f->dev = dev;
 	f->filp = filp;
-	mutex_init(&f->lock);
 	init_waitqueue_head(&f->poll_wait);
 	mutex_lock(&dev->lock);
 	list_add(&f->node, &dev->files);

@@ -23,7 +23,7 @@
 #define REG_IVPOSITION 8
 
 /* Is it ours at all? Another ivshmem device is left as it was found. */
-static int recognise(struct pci_dev *pdev)
+static int utmem_recognise(struct pci_dev *pdev)
 {
 	void *window;
 	int err;
@@ -129,7 +129,7 @@ static int check_position(struct utmem_dev *dev)
 
 /* ---- interrupts ---- */
 
-static irqreturn_t interrupt(int irq, void *arg)
+static irqreturn_t utmem_interrupt(int irq, void *arg)
 {
 	struct utmem_vector *v = arg;
 
@@ -160,7 +160,7 @@ static int request_vectors(struct utmem_dev *dev)
 		struct utmem_vector *v = &dev->vectors[i];
 
 		snprintf(v->name, sizeof(v->name), "%s-%u", dev->name, i);
-		err = request_irq(pci_irq_vector(dev->pdev, i), interrupt, 0, v->name, v);
+		err = request_irq(pci_irq_vector(dev->pdev, i), utmem_interrupt, 0, v->name, v);
 		if (err)
 			goto free_requested;
 	}
@@ -187,7 +187,7 @@ static int register_misc(struct utmem_dev *dev)
 }
 
 /* From a BAR that is enabled and ours to a device that answers. */
-static int bring_up(struct utmem_dev *dev)
+static int utmem_bring_up(struct utmem_dev *dev)
 {
 	struct pci_dev *pdev = dev->pdev;
 	int err;
@@ -248,7 +248,7 @@ static void destroy_queues(struct utmem_dev *dev)
 	mutex_unlock(&dev->lock);
 }
 
-static void take_down(struct utmem_dev *dev)
+static void utmem_take_down(struct utmem_dev *dev)
 {
 	struct pci_dev *pdev = dev->pdev;
 
@@ -277,7 +277,7 @@ static int utmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	err = pci_enable_device_mem(pdev);
 	if (err)
 		return err;
-	err = recognise(pdev);
+	err = utmem_recognise(pdev);
 	if (err)
 		goto disable;
 	err = move_above_4g(pdev);
@@ -286,7 +286,7 @@ static int utmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	err = utmem_dev_alloc(pdev, &dev);
 	if (err)
 		goto disable;
-	err = bring_up(dev);
+	err = utmem_bring_up(dev);
 	if (err)
 		goto unref;
 	pci_set_drvdata(pdev, dev);
@@ -301,15 +301,29 @@ disable:
 	return err;
 }
 
-/* Also at shutdown: the host learns at once that the queues are no more. */
+/* Also at shutdown, after which it may come again: the host learns at once that the queues are no more. */
 static void utmem_remove(struct pci_dev *pdev)
 {
 	struct utmem_dev *dev = pci_get_drvdata(pdev);
 
-	take_down(dev);
+	if (!dev)
+		return;
+	pci_set_drvdata(pdev, NULL);
+	utmem_take_down(dev);
 	utmem_dev_unref(dev);
 	pci_disable_device(pdev);
 }
+
+/* The image would hold processes whose queues no host knows when it is resumed. */
+static int utmem_freeze(struct device *parent)
+{
+	dev_err(parent, "suspend to disk is not possible with this driver: unload it first\n");
+	return -EBUSY;
+}
+
+static const struct dev_pm_ops utmem_pm_ops = {
+	.freeze = utmem_freeze,
+};
 
 static const struct pci_device_id ids[] = {
 	{PCI_DEVICE(PCI_VENDOR_ID_REDHAT_QUMRANET, PCI_DEVICE_ID_IVSHMEM)}, {}};
@@ -321,4 +335,5 @@ struct pci_driver utmem_pci_driver = {
 	.probe = utmem_probe,
 	.remove = utmem_remove,
 	.shutdown = utmem_remove,
+	.driver.pm = &utmem_pm_ops,
 };

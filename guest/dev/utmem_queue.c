@@ -145,7 +145,7 @@ free_queue:
 }
 
 /* Unlinked before the host hears: it may give the range away at once. */
-static void end_while_here(struct utmem_queue *q)
+static void utmem_queue_end_while_here(struct utmem_queue *q)
 {
 	struct utmem_dev *dev = q->dev;
 
@@ -156,7 +156,7 @@ static void end_while_here(struct utmem_queue *q)
 }
 
 /* remove() tells the host of every queue that it finds linked, and waits for our lock to do so. */
-static void end_while_gone(struct utmem_queue *q)
+static void utmem_queue_end_while_gone(struct utmem_queue *q)
 {
 	struct utmem_dev *dev = q->dev;
 
@@ -172,9 +172,9 @@ void utmem_queue_destroy(struct utmem_queue *q)
 	int idx;
 
 	if (utmem_dev_enter(q->dev, &idx)) {
-		end_while_gone(q);
+		utmem_queue_end_while_gone(q);
 	} else {
-		end_while_here(q);
+		utmem_queue_end_while_here(q);
 		utmem_dev_leave(q->dev, idx);
 	}
 	kfree(q);
@@ -190,9 +190,45 @@ static int queue_error(const struct utmem_queue *q)
 	if (READ_ONCE(q->dev->gone))
 		return -ENODEV;
 	err = utmem_state_error(q->page);
+	/* From -ERESTARTSYS on they are the kernel's own, and mean something to it. */
 	if (err)
-		return err;
+		return err > -ERESTARTSYS ? err : -EPROTO;
 	return utmem_host_stopped(q->dev) ? -ESHUTDOWN : 0;
+}
+
+/* Return: whether anybody was woken. */
+static bool utmem_queue_wake(struct utmem_queue *q, const struct utmem_watch *w, bool ended)
+{
+	bool woke = false;
+
+	if ((ended || w->ready >= READ_ONCE(q->want)) && wq_has_sleeper(&q->wait)) {
+		wake_up(&q->wait);
+		woke = true;
+	}
+	if ((ended || w->ready) && wq_has_sleeper(&q->file->poll_wait)) {
+		wake_up_poll(&q->file->poll_wait, EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLHUP);
+		woke = true;
+	}
+	return woke;
+}
+
+/*
+ * The ring page has one wake_idx, for the one in ENTER and for pollers: that of the nearer must stand
+ * there. Pollers are looked for after the arming (H): one who comes later arms later, too.
+ * *w is the ring after it, and pollers have been told of it.
+ */
+static void utmem_queue_arm(struct utmem_queue *q, struct utmem_watch *w, u32 want)
+{
+	utmem_wake_arm(q->page, w->cq_head + want);
+	utmem_watch_read(w, q->page, &q->geo);
+	if (!wq_has_sleeper(&q->file->poll_wait))
+		return;
+	if (!w->ready && want > 1) {
+		utmem_wake_arm(q->page, w->cq_head + 1);
+		utmem_watch_read(w, q->page, &q->geo);
+	}
+	if (w->ready)
+		wake_up_poll(&q->file->poll_wait, EPOLLIN | EPOLLRDNORM);
 }
 
 /*
@@ -202,21 +238,25 @@ static int queue_error(const struct utmem_queue *q)
  * No wake-up is lost. A sleeper is on its wait queue before it arms (H) and looks again; the host
  * looks at the arming (G) after it has published; and between our look at the ring and our look
  * at the wait queue wq_has_sleeper() has a full barrier. Whoever comes second sees the other.
+ *
+ * An arming is good for one interrupt. When that came for a poller, the one in ENTER needs another.
  */
-static void look(struct utmem_queue *q, bool irq)
+static void utmem_queue_look_one(struct utmem_queue *q, bool irq)
 {
 	bool ended = queue_error(q) || utmem_host_error(q->dev);
-	bool woke = false;
+	u32 want = READ_ONCE(q->want);
 	struct utmem_watch w;
+	bool woke;
 
 	utmem_watch_read(&w, q->page, &q->geo);
-	if ((ended || w.ready >= READ_ONCE(q->want)) && wq_has_sleeper(&q->wait)) {
-		wake_up(&q->wait);
-		woke = true;
-	}
-	if ((ended || w.ready) && wq_has_sleeper(&q->file->poll_wait)) {
-		wake_up_poll(&q->file->poll_wait, EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLHUP);
-		woke = true;
+	woke = utmem_queue_wake(q, &w, ended);
+	while (!ended && w.ready && w.ready < want && wq_has_sleeper(&q->wait)) {
+		utmem_queue_arm(q, &w, want);
+		woke |= utmem_queue_wake(q, &w, false);
+		/* The next ENTER may have armed meanwhile, and ours be in the place of its own. */
+		if (want == READ_ONCE(q->want))
+			break;
+		want = READ_ONCE(q->want);
 	}
 	if (irq && woke)
 		atomic64_inc(&q->counters.interrupts);
@@ -229,7 +269,7 @@ void utmem_queue_look(struct utmem_vector *v, bool irq)
 
 	spin_lock_irqsave(&v->lock, flags);
 	list_for_each_entry (q, &v->queues, node)
-		look(q, irq);
+		utmem_queue_look_one(q, irq);
 	spin_unlock_irqrestore(&v->lock, flags);
 }
 
@@ -240,7 +280,8 @@ __poll_t utmem_queue_poll(struct utmem_queue *q)
 
 	utmem_watch_read(&w, q->page, &q->geo);
 	if (!w.ready) {
-		/* The caller is on poll_wait already: look again after the arming (H). */
+		/* The caller is on poll_wait already: utmem_queue_arm() sees it, or we arm last. */
+		smp_mb();
 		utmem_wake_arm(q->page, w.cq_head + 1);
 		utmem_watch_read(&w, q->page, &q->geo);
 	}
@@ -254,7 +295,7 @@ __poll_t utmem_queue_poll(struct utmem_queue *q)
 /* ---- waiting ---- */
 
 /* 1: @want completions are there; 0: not yet; -errno: there will be no more. */
-static int wait_done(struct utmem_queue *q, u32 want, struct utmem_watch *w)
+static int utmem_queue_wait_done(struct utmem_queue *q, u32 want, struct utmem_watch *w)
 {
 	int err;
 
@@ -266,7 +307,7 @@ static int wait_done(struct utmem_queue *q, u32 want, struct utmem_watch *w)
 }
 
 /* Sleeps. @expires: CLOCK_MONOTONIC, or NULL for ever. 0, -ETIME, -EINTR, or why the queue has ended. */
-static int wait_for(struct utmem_queue *q, u32 want, ktime_t *expires)
+static int utmem_queue_wait_for(struct utmem_queue *q, u32 want, ktime_t *expires)
 {
 	struct utmem_watch w;
 	DEFINE_WAIT(entry);
@@ -275,69 +316,84 @@ static int wait_for(struct utmem_queue *q, u32 want, ktime_t *expires)
 	WRITE_ONCE(q->want, want);
 	for (;;) {
 		prepare_to_wait(&q->wait, &entry, TASK_INTERRUPTIBLE);
-		done = wait_done(q, want, &w);
+		done = utmem_queue_wait_done(q, want, &w);
 		if (!done) {
-			utmem_wake_arm(q->page, w.cq_head + want); /* H */
-			done = wait_done(q, want, &w);
+			utmem_queue_arm(q, &w, want);
+			done = utmem_queue_wait_done(q, want, &w);
 		}
 		if (!done && signal_pending(current))
 			done = -EINTR;
 		if (done)
 			break;
 		if (!schedule_hrtimeout_range(expires, current->timer_slack_ns, HRTIMER_MODE_ABS)) {
-			done = wait_done(q, want, &w);
+			done = utmem_queue_wait_done(q, want, &w);
 			done = done ? done : -ETIME;
 			break;
 		}
 	}
 	finish_wait(&q->wait, &entry);
 	utmem_wake_disarm(q->page);
+	/* It may have been a poller's. */
+	if (wq_has_sleeper(&q->file->poll_wait)) {
+		utmem_watch_read(&w, q->page, &q->geo);
+		utmem_queue_arm(q, &w, 1);
+	}
 	return min(done, 0);
 }
 
-static int wait_until(struct utmem_queue *q, u32 want, s64 timeout_ns)
+static int utmem_queue_wait_until(struct utmem_queue *q, u32 want, s64 timeout_ns)
 {
 	ktime_t expires = ktime_add_safe(ktime_get(), max_t(s64, timeout_ns, 0));
 	struct utmem_watch w;
 	int done;
 
-	done = wait_done(q, want, &w);
-	if (done)
-		return min(done, 0);
-	if (!timeout_ns)
+	done = utmem_queue_wait_done(q, want, &w);
+	if (!done && !timeout_ns)
 		return -ETIME;
-	/* The ring page has room for one waiter, as the queue has one thread. */
-	if (atomic_cmpxchg(&q->waiting, 0, 1))
-		return -EBUSY;
-	done = wait_for(q, want, timeout_ns < 0 ? NULL : &expires);
-	atomic_set_release(&q->waiting, 0);
-	return done;
+	if (!done)
+		return utmem_queue_wait_for(q, want, timeout_ns < 0 ? NULL : &expires);
+	return min(done, 0);
 }
 
-int utmem_queue_enter(struct utmem_queue *q, const struct utmem_ioc_enter *e)
+static int utmem_queue_submit_and_wait(struct utmem_queue *q, const struct utmem_ioc_enter *e)
 {
-	int err;
+	int err = queue_error(q);
 
-	if (e->flags & ~UTMEM_ENTER_FLUSH || e->min_complete > q->geo.cq_entries ||
-	    e->timeout_ns < -1)
-		return -EINVAL;
-	err = queue_error(q);
 	if (err && !e->min_complete)
 		return err;
 	trace_utmem_enter(q->dev->id, q->id, e->to_submit, e->min_complete);
 	if (!err)
 		utmem_batch_enter(q, e->to_submit, e->min_complete || e->flags & UTMEM_ENTER_FLUSH);
-	return e->min_complete ? wait_until(q, e->min_complete, e->timeout_ns) : 0;
+	return e->min_complete ? utmem_queue_wait_until(q, e->min_complete, e->timeout_ns) : 0;
+}
+
+int utmem_queue_enter(struct utmem_queue *q, const struct utmem_ioc_enter *e)
+{
+	bool sleeps = e->min_complete && e->timeout_ns;
+	int err;
+
+	if (e->flags & ~UTMEM_ENTER_FLUSH || e->min_complete > q->geo.cq_entries ||
+	    e->timeout_ns < -1)
+		return -EINVAL;
+	/* The ring page has room for one waiter, as the queue has one thread. */
+	if (sleeps && atomic_cmpxchg(&q->waiting, 0, 1))
+		return -EBUSY;
+	err = utmem_queue_submit_and_wait(q, e);
+	if (sleeps)
+		atomic_set_release(&q->waiting, 0);
+	return err;
 }
 
 void utmem_queue_wake_all(struct utmem_dev *dev)
 {
 	struct utmem_queue *q;
+	struct utmem_file *f;
 
 	mutex_lock(&dev->lock);
-	list_for_each_entry (q, &dev->queues, dev_node) {
+	list_for_each_entry (q, &dev->queues, dev_node)
 		wake_up(&q->wait);
-		wake_up_poll(&q->file->poll_wait, EPOLLERR | EPOLLHUP);
-	}
+	/* With a queue or without */
+	list_for_each_entry (f, &dev->files, node)
+		wake_up_poll(&f->poll_wait, EPOLLERR | EPOLLHUP);
 	mutex_unlock(&dev->lock);
 }

@@ -34,7 +34,7 @@ static const char *layout_complaint(const struct utmem_window_hdr *h, u64 bar_le
 	    h->hdr_len > UTMEM_PAGE)
 		return "magic, ABI or length";
 	if (!is_power_of_2(h->window_len) || h->window_len < UTMEM_WINDOW_LEN_MIN ||
-	    h->window_len > bar_len)
+	    h->window_len != bar_len)
 		return "window_len";
 	if (h->control_off % UTMEM_PAGE || h->control_off < UTMEM_PAGE ||
 	    h->control_off > h->window_len - UTMEM_PAGE)
@@ -98,9 +98,9 @@ int utmem_window_hello(struct utmem_dev *dev)
 	u64 ack;
 	int err;
 
-	if (utmem_host_stopped(dev)) {
-		dev_err(&dev->pdev->dev,
-			"the host's daemon has ended: start the VM again with it\n");
+	if (utmem_load_relaxed(&c->host.state) != UTMEM_HOST_RUNNING) {
+		dev_err(&dev->pdev->dev, "the host's daemon has ended, or is about to: start the "
+					 "VM again with it\n");
 		return -ESHUTDOWN;
 	}
 	utmem_store_relaxed(&c->guest.features, dev->features);
@@ -135,7 +135,7 @@ static unsigned long silent_after(const struct utmem_dev *dev)
 	return msecs_to_jiffies(max(UTMEM_SILENT_MSECS, UTMEM_SILENT_BEATS * period));
 }
 
-static void listen(struct utmem_dev *dev)
+static void utmem_listen(struct utmem_dev *dev)
 {
 	u32 beat = utmem_load_relaxed(&dev->control->host.heartbeat);
 
@@ -154,12 +154,12 @@ static void listen(struct utmem_dev *dev)
  * Once a second while there are queues. It also looks at every queue as an interrupt would: a host
  * that died between completion and interrupt must not leave somebody asleep.
  */
-static void pulse(struct work_struct *work)
+static void utmem_pulse(struct work_struct *work)
 {
 	struct utmem_dev *dev = container_of(to_delayed_work(work), struct utmem_dev, pulse);
 	unsigned int i;
 
-	listen(dev);
+	utmem_listen(dev);
 	for (i = 0; i < dev->nr_vectors; i++)
 		utmem_queue_look(&dev->vectors[i], false);
 	if (READ_ONCE(dev->nr_queues))
@@ -168,7 +168,7 @@ static void pulse(struct work_struct *work)
 
 void utmem_pulse_init(struct utmem_dev *dev)
 {
-	INIT_DELAYED_WORK(&dev->pulse, pulse);
+	INIT_DELAYED_WORK(&dev->pulse, utmem_pulse);
 }
 
 void utmem_pulse_start(struct utmem_dev *dev)

@@ -107,7 +107,7 @@ struct utmem_ioc_stats {
 };
 UTMEM_STATIC_ASSERT(sizeof(struct utmem_ioc_stats) == 128, "stats");
 
-#define UTMEM_IOC_MAGIC 0xb7
+#define UTMEM_IOC_MAGIC 0xbf /* nobody's in ioctl-number.rst */
 #define UTMEM_IOC_INFO _IOR(UTMEM_IOC_MAGIC, 0, struct utmem_ioc_info)
 #define UTMEM_IOC_QUEUE_CREATE _IOWR(UTMEM_IOC_MAGIC, 1, struct utmem_ioc_queue)
 #define UTMEM_IOC_POOL_OPEN _IOWR(UTMEM_IOC_MAGIC, 2, struct utmem_ioc_pool)

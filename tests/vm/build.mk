@@ -19,6 +19,16 @@ $(VM_DIR)/guest/%: $(B)/obj/tests/vm/guest/%.o $(VM_GUEST_LIBS)
 .SECONDARY: $(patsubst $(VM_DIR)/guest/%,$(B)/obj/tests/vm/guest/%.o,$(VM_GUEST_PROGRAMS))
 $(VM_DIR)/guest/demo-load: LDLIBS := -lhiredis
 
+# tests/vm/host/NAME.c becomes $(VM_DIR)/host/NAME, which a case starts beside the guest
+VM_HOST_PROGRAMS := $(patsubst tests/vm/host/%.c,$(VM_DIR)/host/%,$(sort $(wildcard tests/vm/host/*.c)))
+
+$(VM_DIR)/host/%: $(B)/obj/tests/vm/host/%.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ULDFLAGS) -o $@ $<
+
+.SECONDARY: $(patsubst $(VM_DIR)/host/%,$(B)/obj/tests/vm/host/%.o,$(VM_HOST_PROGRAMS))
+
 # Stock: every redis binary of redis-tools that checks files is the server by another name
 REDIS_STOCK := /usr/bin/redis-check-rdb
 
@@ -29,7 +39,7 @@ VM_FILES := $(REDIS_MODULE)=/lib/utmem.so $(foreach p,$(VM_GUEST_PROGRAMS),$(p)=
 	/usr/bin/redis-benchmark=/bin/redis-benchmark
 
 .PHONY: vm-image vm-root
-vm-image: $(REDIS_MODULE) $(VM_GUEST_PROGRAMS) $(VM_BENCH)
+vm-image: $(REDIS_MODULE) $(VM_GUEST_PROGRAMS) $(VM_HOST_PROGRAMS) $(VM_BENCH)
 	@mkdir -p $(VM_DIR)
 	@if tests/vm/fetch-kernel.sh $(VM_DIR) 2>$(VM_DIR)/why; then \
 		rm -f $(VM_DIR)/why $(VM_DIR)/unavailable; \

@@ -36,10 +36,38 @@ driver-wait poll >/run/poll &
 poll=$!
 wait_for 20 grep -q waiting /run/enter
 wait_for 20 grep -q waiting /run/poll
-check "unbind with files open, mapped and slept on" eval "echo $pci >$bind/unbind"
+driver-wait poll-bare >/run/bare &
+bare=$!
+wait_for 20 grep -q waiting /run/bare
+
+# fault_start in|out: a call that sits in a fault of its argument; a line to its fd serves it
+fault_start() {
+	mkfifo /run/fault.$1.go
+	driver-fault $1 </run/fault.$1.go >/run/fault.$1 &
+}
+fault_start in
+exec 8>/run/fault.in.go
+fault_start out
+exec 9>/run/fault.out.go
+wait_for 20 grep -q faulted /run/fault.in
+wait_for 20 grep -q faulted /run/fault.out
+unbind() {
+	echo $pci >$bind/unbind &
+	wait_for 20 eval "! kill -0 $!"
+}
+check "unbind with files open, mapped, slept on, and arguments that cannot be read or written" unbind
+echo go >&8
+echo go >&9
 wait $enter $poll
+wait_for 20 grep -q mapping /run/bare
+kill -KILL $bare 2>/dev/null
+wait_for 20 eval "[ \$(grep -cE 'ENODEV|done' /run/fault.in /run/fault.out | grep -c :1) = 2 ]"
+check_is "a call whose argument comes later is told" "faulted ENODEV" "$(echo $(cat /run/fault.in))"
+check_is "a queue whose maker hears of it later is made" "faulted done" "$(echo $(cat /run/fault.out))"
 check_is "a sleeper is told" "waiting enter ENODEV again ENODEV mapping gone" "$(echo $(cat /run/enter))"
 check_is "a poller is told" "waiting poll 1 ERR HUP again ENODEV mapping gone" "$(echo $(cat /run/poll))"
+check_is "a poller without a queue, too" "waiting poll 1 ERR HUP again ENODEV mapping none" \
+	"$(echo $(cat /run/bare))"
 for pid in $pids; do
 	wait $pid
 	check_is "a worker ends" yes "$([ $? -ne 0 ] && echo yes || echo no)"
@@ -47,6 +75,9 @@ done
 echo unbound; hear
 check "bind again" eval "echo $pci >$bind/bind"
 check "it serves again" driver-load pool1 1 20
+check "suspend to disk is refused" eval '! echo disk >/sys/power/state'
+check "by the driver, which says why" eval 'dmesg | grep -q "suspend to disk is not possible"'
+check "and it serves on" driver-load pool1 2 20
 check "and unloads" rmmod utmem
 GUEST
 vm_expect one unbound

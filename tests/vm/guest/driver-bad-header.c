@@ -104,6 +104,7 @@ static const struct row {
 	{"hdr_len too short", FIELD(hdr_len), 255, "bad magic, ABI or length"},
 	{"no doorbell we know", FIELD(features), 2, "bad features"},
 	{"window longer than the memory", FIELD(window_len), 1 << 21, "bad window_len"},
+	{"window shorter than the memory", FIELD(window_len), 1 << 19, "bad window_len"},
 	{"window no power of two", FIELD(window_len), 3 << 18, "bad window_len"},
 	{"window too short", FIELD(window_len), 1 << 17, "bad window_len"},
 	{"control page on the header", FIELD(control_off), 0, "bad control_off"},

@@ -375,7 +375,9 @@ static void one_waiter(void)
 	if (!pid)
 		_exit(raw_enter(&r, 0, 1, 0, -1) ? errno : 0);
 	wait_asleep(pid);
-	report_errno("a queue has one waiter", EBUSY, raw_enter(&r, 0, 1, 0, -1));
+	report_errno("a queue has one waiter", EBUSY, raw_enter(&r, 1, 1, 0, -1));
+	report_is("and what the second announced is not counted", 0,
+		  (long long)raw_stats(&r).queue.requests);
 	report_errno("others may look", ETIME, raw_enter(&r, 0, 1, 0, 0));
 	raw_publish_nops(&r, 1);
 	report_errno("and submit", 0, raw_enter(&r, 1, 0, 0, 0));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Usage: driver-wait enter|poll
- * Sleeps for a completion that never comes, in ENTER or in poll(), and says what ended it, what
- * the file then says to everything else, and whether the mapping is still there.
+ * Usage: driver-wait enter|poll|poll-bare
+ * Sleeps for a completion that never comes, in ENTER or in poll() (of a file with or without a
+ * queue), and says what ended it, what the file then says to everything else, and whether the
+ * mapping is still there.
  */
 #include <poll.h>
 #include <setjmp.h>
@@ -25,6 +26,8 @@ static void on_alarm(int sig)
 
 static const char *touch(const struct raw *r)
 {
+	if (!r->page)
+		return "none";
 	if (sigsetjmp(fault, 1))
 		return "gone";
 	(void)*(volatile uint32_t *)&r->page->sq_tail;
@@ -39,14 +42,16 @@ static const char *error_name(int rc)
 int main(int argc, char **argv)
 {
 	struct pollfd p = {.events = POLLIN};
-	struct raw r;
+	struct raw r = {0};
 	int rc;
 
 	if (argc != 2)
 		return 2;
 	signal(SIGBUS, on_fault);
 	sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_alarm}, NULL);
-	raw_open(&r, 8, 1, 0);
+	r.fd = raw_device();
+	if (strcmp(argv[1], "poll-bare"))
+		raw_attach(&r, 8, 1, 0);
 	printf("waiting\n");
 	fflush(stdout);
 	if (!strcmp(argv[1], "enter")) {

@@ -20,8 +20,6 @@
 
 #include "guest/ring/utmem_ring.h"
 
-#define LATE_QUEUE 3 /* id of the queue whose answer comes too late */
-
 struct evil {
 	uint8_t *window;
 	uint64_t len;
@@ -32,7 +30,7 @@ struct evil {
 	struct utmem_cq_writer cq;
 	char lie[32];
 	uint32_t nr_created;
-	bool held; /* the oldest request is not answered */
+	uint64_t room; /* where the next queue lies */
 };
 
 static void die(const char *what)
@@ -79,6 +77,7 @@ static void hello(struct evil *e)
 		return;
 	e->hello = generation;
 	e->nr_created = 0;
+	e->room = e->admin.off + e->admin.len;
 	memset(queue, 0, UTMEM_PAGE);
 	utmem_sq_reader_init(&e->sq, queue, &e->admin, 0);
 	utmem_cq_writer_init(&e->cq, queue, &e->admin, 0);
@@ -91,10 +90,18 @@ static bool lies(const struct evil *e, const char *lie)
 	return !strcmp(e->lie, lie);
 }
 
+static void open_queue(struct evil *e, struct utmem_ring_page *page)
+{
+	memset(page, 0, sizeof(*page));
+	if (lies(e, "ends-with-a-restart"))
+		utmem_state_store(page, UTMEM_QUEUE_BROKEN, -512);
+	else
+		utmem_state_store(page, UTMEM_QUEUE_LIVE, 0);
+}
+
 static int create(struct evil *e, struct utmem_admin_queue *p)
 {
-	uint64_t room = e->admin.off + e->admin.len;
-	uint64_t off = room + e->nr_created * (4ull << 20);
+	uint64_t first = e->admin.off + e->admin.len, off = e->room;
 
 	if (lies(e, "no-room"))
 		return -ENOSPC;
@@ -102,6 +109,8 @@ static int create(struct evil *e, struct utmem_admin_queue *p)
 		return 5;
 	if (lies(e, "result-below-every-errno"))
 		return -5000;
+	if (lies(e, "restart-result"))
+		return -512;
 	if (lies(e, "on-the-header"))
 		off = 0;
 	if (lies(e, "on-the-control-page"))
@@ -109,14 +118,16 @@ static int create(struct evil *e, struct utmem_admin_queue *p)
 	if (lies(e, "on-the-admin-queue"))
 		off = e->admin.off;
 	if (lies(e, "on-another-queue"))
-		off = room;
+		off = first;
 	if (lies(e, "beyond-the-window"))
 		off = e->len - UTMEM_PAGE;
 	utmem_geometry_init(&p->geo, off, p->sq_entries, p->cq_entries, p->data_len);
 	if (lies(e, "another-shape"))
 		utmem_geometry_init(&p->geo, off, p->sq_entries, p->cq_entries, 0);
-	if (off >= room && p->geo.len <= e->len - off)
-		utmem_state_store((void *)(e->window + off), UTMEM_QUEUE_LIVE, 0);
+	if (off >= first && p->geo.len <= e->len - off)
+		open_queue(e, (void *)(e->window + off));
+	if (off == e->room)
+		e->room += p->geo.len;
 	p->queue_id = ++e->nr_created;
 	if (lies(e, "queue-number-0"))
 		p->queue_id = 0;
@@ -124,8 +135,6 @@ static int create(struct evil *e, struct utmem_admin_queue *p)
 		p->queue_id = UTMEM_QUEUES_MAX;
 	if (lies(e, "slot-too-large"))
 		p->svc_slot = UTMEM_SVC_MAX;
-	if (lies(e, "late"))
-		p->queue_id = LATE_QUEUE;
 	return 0;
 }
 
@@ -149,52 +158,50 @@ static int answer(struct evil *e, const struct utmem_sqe *sqe)
 	}
 }
 
-static void serve(struct evil *e)
+/* Frees the slots of a ringful of requests whose completions it holds back. */
+static bool withholds(const struct evil *e)
+{
+	return lies(e, "slots-before-answers") && e->nr_created <= e->admin.sq_entries;
+}
+
+/* One request. Return: false when there is none, or it must wait. */
+static bool serve(struct evil *e)
 {
 	struct utmem_sqe sqe;
 	uint32_t n;
 	int res;
 
-	if (utmem_sq_peek(&e->sq, &n) || !n || e->held)
-		return;
+	if (!e->sq.page || lies(e, "late") || utmem_sq_peek(&e->sq, &n) || !n)
+		return false;
 	utmem_sq_copy(&e->sq, 0, &sqe);
-	if (lies(e, "late")) {
-		e->held = true;
-		return;
-	}
 	res = answer(e, &sqe);
 	if (lies(e, "answer-to-another-request"))
 		sqe.user_data++;
 	utmem_cq_fill(&e->cq, sqe.user_data, res, 0);
 	if (lies(e, "answer-to-no-request"))
 		utmem_cq_fill(&e->cq, sqe.user_data + 1, res, 0);
-	utmem_cq_publish(&e->cq);
+	if (!withholds(e))
+		utmem_cq_publish(&e->cq);
 	if (lies(e, "index-that-lies"))
 		utmem_store_release(&e->cq.page->cq_tail, 1000u);
 	utmem_sq_release(&e->sq, 1);
+	return true;
 }
 
-/* The answer that was held back, for a caller who has gone. */
-static void answer_late(struct evil *e)
-{
-	struct utmem_sqe sqe;
-
-	utmem_sq_copy(&e->sq, 0, &sqe);
-	utmem_cq_fill(&e->cq, sqe.user_data, answer(e, &sqe), 0);
-	utmem_cq_publish(&e->cq);
-	utmem_sq_release(&e->sq, 1);
-	e->held = false;
-}
-
+/* What waits is answered before we say that we are ready. */
 static bool obey(struct evil *e)
 {
 	char word[32];
 
 	if (scanf("%31s", word) != 1)
 		return false;
-	if (e->held)
-		answer_late(e);
 	strcpy(e->lie, word);
+	utmem_store_release(&e->control->host.state,
+			    lies(e, "draining") ? UTMEM_HOST_DRAINING : UTMEM_HOST_RUNNING);
+	if (e->cq.page && !withholds(e))
+		utmem_cq_publish(&e->cq);
+	while (serve(e))
+		;
 	printf("ready %s\n", word);
 	return true;
 }
@@ -216,8 +223,7 @@ int main(int argc, char **argv)
 	e.hello = utmem_load_acquire(&e.control->guest.hello);
 	do {
 		hello(&e);
-		if (e.sq.page)
-			serve(&e);
+		serve(&e);
 	} while (!poll(&in, 1, 1) || obey(&e));
 	return 0;
 }
