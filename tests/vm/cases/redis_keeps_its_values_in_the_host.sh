@@ -24,8 +24,11 @@ for bytes in 4097 100000 1048576 20000000; do
 done
 rm /tmp/value /tmp/back
 
+exec_load() {
+	exec redis-benchmark -s /run/redis.sock -c 20 -r 1000 -q "$@"
+}
 load() {
-	redis-benchmark -s /run/redis.sock -c 20 -r 1000 -q "$@"
+	(exec_load "$@")
 }
 requests=$(stat_of requests) submits=$(stat_of submits) doorbells=$(stat_of doorbells)
 load -n 5000 UTMEM.SET key:__rand_int__ value >/dev/null
@@ -39,9 +42,11 @@ check "a batch rings once at most" test $doorbells -le $submits
 check_is "no errors" 0 "$(stat_of errors)"
 
 for life in 1 2 3; do
-	load -n 100000000 UTMEM.SET key:__rand_int__ $life >/dev/null 2>&1 &
+	exec_load -n 100000000 UTMEM.SET key:__rand_int__ $life >/dev/null 2>&1 &
+	load_pid=$!
 	check "$life: under load" wait_for 60 stat_above requests 1000
 	kill -9 $redis_pid
+	kill -9 $load_pid # it does not always notice that its server has gone
 	wait
 	check "$life: a killed server's queue is gone, the next one fits" redis_utmem data-size 40m
 	check_is "$life: the values are there" hello "$(redis UTMEM.GET a)"
