@@ -60,6 +60,9 @@ $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(UCFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Objects of test programs stay: the next run builds only what has changed
+.SECONDARY:
+
 # lib(name, objects): a static archive
 %.a:
 	$(call say,AR,$@)
