@@ -24,6 +24,11 @@
 #define INDEX_AHEAD 2048u
 #define WALK_SLICE 512u
 
+/* What a live record counts as, in dead ones: something is done about it. */
+#define WALK_LIVE 8u
+/* What a segment counts as, in bytes, in which there is nothing to sweep. */
+#define SWEEP_EMPTY 64u
+
 enum walk {
 	WALK_SWEEP, /* bury the dying, leave the rest */
 	WALK_COPY,
@@ -129,14 +134,15 @@ static uint32_t walk(struct pool_engine *e, struct segment *seg, uint32_t pos, u
 		     enum walk how)
 {
 	uint64_t start = log_segment_off(&e->log, seg);
+	uint32_t len, walked = 0;
 	struct record *r;
-	uint32_t len;
 	bool done;
 
 	while (pos < seg->fill && *budget) {
 		r = log_record(&e->log, start + pos);
 		__builtin_prefetch((const char *)r + WALK_AHEAD);
 		len = record_len(r);
+		walked += r->state == RECORD_LIVE ? WALK_LIVE : 1;
 		if (r->state == RECORD_LIVE) {
 			done = r->type == RECORD_CHUNK ? visit_chunk(e, r, start + pos, how)
 						       : visit_keyed(e, r, start + pos, how);
@@ -146,6 +152,7 @@ static uint32_t walk(struct pool_engine *e, struct segment *seg, uint32_t pos, u
 		pos += len;
 		*budget -= *budget < len ? *budget : len;
 	}
+	e->nr_walked += walked;
 	return pos;
 }
 
@@ -247,6 +254,16 @@ void utpool_clean_pace(struct pool_engine *e, uint32_t len)
 				  gain);
 }
 
+/* The cleaner has the last ephemeral segment in hand: it goes on as one to be dropped. */
+static bool drop_cleaned(struct pool_engine *e)
+{
+	if (!e->clean.seg || !e->clean.seg->ephemeral)
+		return false;
+	e->drop = e->clean;
+	e->clean.seg = NULL;
+	return true;
+}
+
 static bool drop_begin(struct pool_engine *e)
 {
 	if (e->drop.seg)
@@ -256,7 +273,7 @@ static bool drop_begin(struct pool_engine *e)
 		utpool_log_close(&e->log, LOG_CLEAN_EPHEMERAL);
 	}
 	if (list_empty(&e->log.aged))
-		return false;
+		return drop_cleaned(e);
 	take(e, &e->drop, list_entry(e->log.aged.next, struct segment, age));
 	return true;
 }
@@ -268,21 +285,38 @@ bool utpool_clean_drop(struct pool_engine *e, uint64_t budget, bool all)
 	return advance(e, &e->drop, &budget, all ? WALK_DROP_ALL : WALK_DROP);
 }
 
-bool utpool_clean_sweep(struct pool_engine *e)
+static void sweep_next(struct pool_engine *e)
 {
-	struct segment *seg = &e->log.segs[e->sweep_idx];
-	uint64_t budget = UINT64_MAX;
+	e->sweep.idx = (e->sweep.idx + 1) % e->log.nr_segs;
+	e->sweep.pos = 0;
+	e->sweep.life = e->log.segs[e->sweep.idx].life;
+}
 
-	if (!e->dying_bytes)
-		return false;
-	e->sweep_idx = (e->sweep_idx + 1) % e->log.nr_segs;
-	if (seg->state == SEGMENT_FULL) {
-		/* so that it is not freed (and opened anew) under the walk */
+static void sweep_segment(struct pool_engine *e, struct segment *seg, uint64_t *budget)
+{
+	bool full = seg->state == SEGMENT_FULL;
+
+	/* so that it is not freed (and opened anew) under the walk */
+	if (full)
 		utpool_log_pin(seg);
-		walk(e, seg, 0, &budget, WALK_SWEEP);
+	e->sweep.pos = walk(e, seg, e->sweep.pos, budget, WALK_SWEEP);
+	if (full)
 		utpool_log_file(&e->log, seg);
-	} else if (seg->state != SEGMENT_FREE) {
-		walk(e, seg, 0, &budget, WALK_SWEEP);
+}
+
+bool utpool_clean_sweep(struct pool_engine *e, uint64_t budget)
+{
+	bool any = e->dying_bytes;
+	struct segment *seg;
+
+	while (e->dying_bytes && budget) {
+		seg = &e->log.segs[e->sweep.idx];
+		if (seg->life == e->sweep.life && e->sweep.pos < seg->fill) {
+			sweep_segment(e, seg, &budget);
+		} else {
+			sweep_next(e);
+			budget -= budget < SWEEP_EMPTY ? budget : SWEEP_EMPTY;
+		}
 	}
-	return true;
+	return any;
 }

@@ -47,6 +47,7 @@ static int engine_open(struct utmem_engine **out, const struct utmem_memory *mem
 	if (!e)
 		return -ENOMEM;
 	memset(e, 0, sizeof(*e));
+	e->turn = 1; /* a new tenant's is another */
 	utpool_tenants_init(&e->base, &utmem_engine_pool, &hooks, mem);
 	err = utpool_log_init(&e->log, &e->base);
 	if (err) {
@@ -151,7 +152,7 @@ static size_t work(struct pool_engine *e, size_t budget)
 
 	if (utpool_store_reap(e, nr_leaves))
 		return nr_leaves * WORK_PER_LEAF;
-	if (utpool_clean_sweep(e))
+	if (utpool_clean_sweep(e, e->log.seg_len))
 		return e->log.seg_len / WORK_PER_SWEEP_PART;
 	if (utpool_log_release(&e->log))
 		return e->log.seg_len / WORK_PER_RELEASE_PART;
@@ -170,8 +171,9 @@ static bool engine_maintain(struct utmem_engine *base, size_t budget)
 	struct pool_engine *e = (struct pool_engine *)base;
 	size_t done;
 
-	utpool_log_tick(&e->log);
+	e->turn++;
 	note_load(e);
+	utpool_log_tick(&e->log, e->idle);
 	while (budget) {
 		done = work(e, budget);
 		if (!done)

@@ -26,6 +26,22 @@
 #define INDEX_SHARE 12u
 #define STORES_MAX 65536u /* struct record.store */
 
+/*
+ * How much one call may do for the sake of room. A step is a bucket of 8 values looked at,
+ * for a quota; or 8 live records walked over, for the arena (or 64 dead ones).
+ *
+ * One put may take some steps, and more for a longer value: enough for the shortest values
+ * there can be. A tenant has the most of them for all its puts between two calls of
+ * maintain, and a few more with every put that needs any, so that ordinary puts go on.
+ */
+#define EVICT_STEPS_LEAST 4096u
+#define EVICT_STEPS_MOST 65536u
+#define EVICT_BYTES_PER_STEP 64u
+#define EVICT_STEPS_PER_PUT 16u
+#define EVICT_STEP_WALK 64u /* in struct pool_engine.nr_walked */
+/* Values that a flush removes one by one; with more of them the content is left to die. */
+#define FLUSH_ITEMS_NOW 64u
+
 /* What a pool contains. A flush gives the pool a new one and leaves the old one to die. */
 struct store {
 	struct utmem_pool *pool; /* NULL: dying, its records are dead wherever they are met */
@@ -65,8 +81,13 @@ struct pool_engine {
 	struct list dying;   /* those whose index is not yet freed */
 	struct cursor clean; /* copies what lives out of the sparsest segment */
 	struct cursor drop;  /* drops what is old and unread from the oldest ephemeral one */
-	uint32_t sweep_idx;  /* next segment to be looked through for the dying */
-	uint32_t version;    /* of the newest value */
+	struct {
+		uint32_t idx, pos; /* of the segment, and in it */
+		uint32_t life;	   /* the segment's, in which pos was true */
+	} sweep;		   /* looks for what is dying; it goes on here */
+	uint64_t nr_walked; /* records that walks came over: 8 for a live one, 1 for a dead one */
+	uint32_t turn;	    /* calls of maintain */
+	uint32_t version;   /* of the newest value */
 	uint64_t nr_items;
 	uint64_t dying_bytes;	  /* log_bytes of all dying stores */
 	uint64_t ephemeral_bytes; /* log_bytes of all living ephemeral stores */
@@ -108,6 +129,10 @@ static inline uint32_t engine_next_version(struct pool_engine *e)
 int utpool_store_open(struct utmem_pool *p, struct store **out);
 /* Its values are gone and uncharged; it is no longer its pool's. */
 void utpool_store_close(struct store *st);
+/* @p gets a new, empty content. -ENOMEM: nothing has changed. */
+int utpool_store_renew(struct utmem_pool *p);
+/* Remove its values one by one; false: there are too many for that. */
+bool utpool_store_empty(struct pool_engine *e, struct store *st);
 /* Free about @nr index leaves of dying stores. Return: false when there was nothing to do. */
 bool utpool_store_reap(struct pool_engine *e, uint32_t nr);
 /* All dying stores, at once: for engine close. */
@@ -129,7 +154,7 @@ uint64_t utpool_store_record_cost(const struct pool_engine *e, struct record *r)
  */
 int utpool_store_link(struct pool_engine *e, struct store *st, const struct utmem_key *key,
 		      uint64_t off);
-/* Remove the value in @slot, or at @off. */
+/* Remove the value in @slot, or at @off. With its last value the pool may get a new store. */
 void utpool_store_remove(struct pool_engine *e, struct store *st, uint64_t hash, uint64_t *slot);
 void utpool_store_evict(struct pool_engine *e, struct record *r, uint64_t off);
 /* A record of a dying store was met: bury it, and the store with its last one. */
@@ -192,8 +217,8 @@ static inline uint64_t room_append(struct pool_engine *e, bool ephemeral, uint32
 
 /* ---- evict.c ---- */
 
-/* One bucket of one ephemeral pool of @t. Return: false when there is nothing to evict. */
-bool utpool_evict_step(struct utmem_tenant *t);
+/* One bucket of one ephemeral pool of @t. Return: the steps it took; 0: there is nothing to evict. */
+uint32_t utpool_evict_step(struct utmem_tenant *t);
 void utpool_evict_to_quota(struct utmem_tenant *t);
 
 /* ---- clean.c ---- */
@@ -209,8 +234,8 @@ void utpool_clean_pace(struct pool_engine *e, uint32_t len);
  * not been read since it was last walked over (@all: everything); false: there is none.
  */
 bool utpool_clean_drop(struct pool_engine *e, uint64_t budget, bool all);
-/* Look through one segment for records of dying stores; false: nothing is dying. */
-bool utpool_clean_sweep(struct pool_engine *e);
+/* Look for records of dying stores, about @budget bytes further; false: nothing is dying. */
+bool utpool_clean_sweep(struct pool_engine *e, uint64_t budget);
 
 /* ---- put.c, get.c, parts.c: the vtable's data calls ---- */
 

@@ -479,6 +479,16 @@ void utpool_index_remove(struct index *ix, uint64_t hash, uint64_t *slot)
 		leaf_resize(ix, hash);
 }
 
+uint64_t *utpool_index_first(const struct index *ix)
+{
+	struct leaf *leaf = ix->dir[0].leaf;
+	uint32_t i = 0;
+
+	while (!leaf->bucket[i / BUCKET_SLOTS].slot[i % BUCKET_SLOTS])
+		i++;
+	return &leaf->bucket[i / BUCKET_SLOTS].slot[i % BUCKET_SLOTS];
+}
+
 uint32_t utpool_index_scan(const struct index *ix, struct index_hand *hand,
 			   uint64_t off[BUCKET_SLOTS], bool *leaf_end)
 {

@@ -69,6 +69,8 @@ uint64_t *utpool_index_find_at(const struct index *ix, uint64_t hash, uint64_t o
 /* Add an entry for a key that is not there. 0, -ENOSPC when no memory was to be had. */
 int utpool_index_insert(struct index *ix, uint64_t hash, uint64_t off);
 void utpool_index_remove(struct index *ix, uint64_t hash, uint64_t *slot);
+/* The first slot in use, of an index that is not empty and has one leaf (which any hash leads to). */
+uint64_t *utpool_index_first(const struct index *ix);
 
 /*
  * The offsets in the bucket at @hand, which goes on to the next one and around.

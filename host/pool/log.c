@@ -77,6 +77,7 @@ static void segment_free(struct log *log, struct segment *seg)
 	log->freed_bytes += seg->fill;
 	seg->fill = 0;
 	seg->dead = 0;
+	seg->life++;
 	seg->state = SEGMENT_FREE;
 	list_add_head(&log->hot, &seg->link);
 	log->nr_hot++;
@@ -168,9 +169,14 @@ void utpool_log_pin(struct segment *seg)
 	seg->state = SEGMENT_TAKEN;
 }
 
-void utpool_log_tick(struct log *log)
+void utpool_log_tick(struct log *log, bool idle)
 {
-	if (++log->nr_ticks < LOG_EPOCH_TICKS)
+	if (!idle)
+		log->nr_idle = 0;
+	else if (log->nr_idle < LOG_IDLE_CALLS)
+		log->nr_idle++;
+	log->nr_ticks += log->nr_idle < LOG_IDLE_CALLS ? 1 : LOG_IDLE_TICKS;
+	if (log->nr_ticks < LOG_EPOCH_TICKS)
 		return;
 	log->demand = log->nr_opened;
 	log->nr_opened = 0;

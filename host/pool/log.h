@@ -32,6 +32,12 @@
  */
 #define LOG_EPOCH_TICKS 32768u
 #define LOG_KEEP_PART 4u
+/*
+ * After so many calls in a row between which nothing came, each counts as many: an idle
+ * engine has given back what it kept, and can be left alone, after some 800 calls.
+ */
+#define LOG_IDLE_CALLS 256u
+#define LOG_IDLE_TICKS (LOG_EPOCH_TICKS / 256)
 /* Full segments are sorted by how much of them is alive, in so many steps. */
 #define LOG_CLASSES 64u
 
@@ -58,6 +64,7 @@ struct segment {
 	struct list age;  /* log->aged: full and ephemeral */
 	uint32_t fill;	  /* bytes appended */
 	uint32_t dead;	  /* bytes of them that are dead */
+	uint32_t life;	  /* how often it was freed */
 	uint8_t state;
 	bool ephemeral;
 };
@@ -70,6 +77,7 @@ struct log {
 	uint32_t record_max; /* bytes */
 	uint32_t nr_free, nr_hot;
 	uint32_t nr_ticks, nr_opened; /* since the epoch began */
+	uint32_t nr_idle;	      /* calls in a row, LOG_IDLE_CALLS at most */
 	uint32_t demand;	      /* nr_opened of the epoch before */
 	uint32_t low_water; /* below this many free segments, cleaning goes with every put */
 	struct list hot, cold;
@@ -105,8 +113,8 @@ void utpool_log_file(struct log *log, struct segment *seg);
  * as many are as were lately opened: releasing and faulting in again costs 200 us a MiB.
  */
 bool utpool_log_release(struct log *log);
-/* A moment has passed: as many of these as LOG_EPOCH_TICKS are what "lately" means. */
-void utpool_log_tick(struct log *log);
+/* A moment has passed (@idle: and nothing came): LOG_EPOCH_TICKS of them are what "lately" means. */
+void utpool_log_tick(struct log *log, bool idle);
 /* Will later ticks let a segment be released? */
 bool utpool_log_keeps_spare(const struct log *log);
 

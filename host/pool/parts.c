@@ -81,7 +81,8 @@ int utpool_parts_append(struct utmem_stream *s, const void *part, uint32_t len)
 
 	if (err)
 		return err;
-	err = utpool_large_write(e, s->large, s->pool->kind.ephemeral, s->filled, part, len);
+	/* nothing may drop what no key leads to yet: it must not lie among what may be dropped */
+	err = utpool_large_write(e, s->large, false, s->filled, part, len);
 	keep_promise(e, s, s->large->log_bytes - before);
 	if (!err)
 		s->filled += len;

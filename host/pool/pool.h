@@ -19,6 +19,8 @@
  * key that fails for room (-ENOSPC) removes the old value; stream_begin counts as a
  * put. The work of one put is bounded: one that would have to evict more than about
  * half a million values gets -ENOSPC, and goes on from there when it is tried again.
+ * So many may be evicted by all puts of a tenant between two calls of maintain, and some
+ * hundred more by each further put: call maintain at least once per batch of requests.
  */
 #ifndef UTMEM_POOL_H
 #define UTMEM_POOL_H
@@ -181,7 +183,11 @@ struct utmem_engine_ops {
 	int (*get)(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
 		   uint32_t len, struct utmem_get_result *out);
 	int (*del)(struct utmem_pool *p, const struct utmem_key *key);
-	/* Required. Bounded work: the values are gone at once, their memory comes back by maintain. */
+	/*
+	 * Required. Bounded work: the values are gone at once, their memory comes back by
+	 * maintain. -ENOMEM, as for a new pool, also while 65,536 contents exist: those of
+	 * pools, and flushed ones (of more than 64 values, or long ones) that maintain has not yet freed.
+	 */
 	int (*flush)(struct utmem_pool *p);
 
 	/*

@@ -35,13 +35,14 @@ static int put_value(struct utmem_pool *p, const struct utmem_key *key, const vo
 {
 	uint64_t cost = record_size(key->len, len), off;
 	struct pool_engine *e = engine_of(p);
-	struct store *st = p->store;
+	struct store *st;
 	int err = 0;
 
 	if (!room_is_plenty(p, cost, cond))
 		err = utpool_room_admit(p, key, cost, cond, false);
 	if (err)
 		return err;
+	st = p->store; /* only now: eviction may have renewed it */
 	off = write_value(e, st, key, value, len);
 	if (off == LOG_NONE)
 		return -ENOSPC;
@@ -55,13 +56,14 @@ static int put_large(struct utmem_pool *p, const struct utmem_key *key, const vo
 		     uint32_t len, enum utmem_put_if cond)
 {
 	struct pool_engine *e = engine_of(p);
-	struct store *st = p->store;
 	uint64_t cost = utpool_store_cost(e, key->len, len, true), off;
+	struct store *st;
 	struct large *l;
 	int err = utpool_room_admit(p, key, cost, cond, false);
 
 	if (err)
 		return err;
+	st = p->store; /* only now: eviction may have renewed it */
 	l = utpool_large_alloc(e, len);
 	if (!l)
 		return -ENOSPC;
@@ -136,17 +138,9 @@ int utpool_del(struct utmem_pool *p, const struct utmem_key *key)
 
 int utpool_flush(struct utmem_pool *p)
 {
-	struct store *fresh;
-	int err;
-
 	if (p->destroyed)
 		return -ESTALE;
-	if (!p->counters.nr_items)
+	if (utpool_store_empty(engine_of(p), p->store))
 		return 0;
-	err = utpool_store_open(p, &fresh);
-	if (err)
-		return err;
-	utpool_store_close(p->store);
-	p->store = fresh;
-	return 0;
+	return utpool_store_renew(p);
 }

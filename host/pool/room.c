@@ -8,18 +8,12 @@
 
 #include "engine.h"
 
-/*
- * Buckets (of 8 values) that one put may go over: some, and more for a longer value. A
- * put that needs more than the most is refused, and finds the rest gone when it is tried again.
- */
-#define ADMIT_STEPS_LEAST 4096u
-#define ADMIT_STEPS_MOST 65536u
-#define ADMIT_BYTES_PER_STEP 64u
-
 /* Bytes of ephemeral segments that are walked over at a time. */
-#define ADMIT_DROP_BYTES (64u << 10)
-/* After so many segments' bytes, values go even if they were read lately. */
-#define ADMIT_DROP_PATIENCE 4u
+#define ADMIT_DROP_BYTES (4u << 10)
+
+/* While free segments are few: bytes swept beside a put, some and more for a longer one. */
+#define APPEND_SWEEP_LEAST (64u << 10)
+#define APPEND_SWEEP_PART 16u
 
 /* Cleaning that one append may ask for when no segment is left: each gains 1/64 at least. */
 #define APPEND_TRIES 64u
@@ -30,6 +24,7 @@ struct demand {
 	struct utmem_pool *pool;
 	const struct utmem_key *key;
 	uint64_t cost;
+	uint32_t steps; /* of eviction that it may still take */
 	bool keep_old;
 };
 
@@ -54,17 +49,38 @@ static uint64_t old_charge(const struct demand *d)
 
 static uint32_t steps_for(uint64_t cost)
 {
-	uint64_t steps = ADMIT_STEPS_LEAST + cost / ADMIT_BYTES_PER_STEP;
+	uint64_t steps = EVICT_STEPS_LEAST + cost / EVICT_BYTES_PER_STEP;
 
-	return steps < ADMIT_STEPS_MOST ? (uint32_t)steps : ADMIT_STEPS_MOST;
+	return steps < EVICT_STEPS_MOST ? (uint32_t)steps : EVICT_STEPS_MOST;
 }
 
-static int quota_room(const struct demand *d)
+/* What a put of that cost may spend of what its tenant has left. */
+static uint32_t steps_begin(struct utmem_tenant *t, const struct pool_engine *e, uint64_t cost)
+{
+	uint32_t steps = steps_for(cost);
+
+	t->evict_left += EVICT_STEPS_PER_PUT;
+	if (t->evict_turn != e->turn || t->evict_left > EVICT_STEPS_MOST)
+		t->evict_left = EVICT_STEPS_MOST;
+	t->evict_turn = e->turn;
+	return steps < t->evict_left ? steps : t->evict_left;
+}
+
+/* Return: false when that was not to be had: @nr is 0, there was nothing to evict. */
+static bool steps_take(struct demand *d, uint64_t nr)
+{
+	uint32_t taken = nr < d->steps ? (uint32_t)nr : d->steps;
+
+	d->steps -= taken;
+	d->pool->tenant->evict_left -= taken;
+	return nr;
+}
+
+static int quota_room(struct demand *d)
 {
 	struct utmem_tenant *t = d->pool->tenant;
 	uint64_t charge = store_charge(d->cost);
 	uint64_t old = old_charge(d), fixed = t->used_bytes - t->evictable_bytes;
-	uint32_t steps = steps_for(d->cost);
 
 	/* nothing is evicted for a value that would not fit even so */
 	if (!d->pool->kind.ephemeral)
@@ -72,27 +88,43 @@ static int quota_room(const struct demand *d)
 	if (fixed + charge > t->quota_bytes)
 		return -ENOSPC;
 	while (t->used_bytes + charge - old_charge(d) > t->quota_bytes)
-		if (!steps-- || !utpool_evict_step(t))
+		if (!d->steps || !steps_take(d, utpool_evict_step(t)))
 			return -ENOSPC;
 	return 0;
 }
 
-static int arena_room(const struct demand *d)
+/* Drop a little from the oldest ephemeral segment. Return: the steps it took; 0: stuck. */
+static uint64_t drop(struct pool_engine *e, bool all)
+{
+	uint64_t before = e->nr_walked;
+
+	if (!utpool_clean_drop(e, ADMIT_DROP_BYTES, all))
+		return 0;
+	return 1 + (e->nr_walked - before) / EVICT_STEP_WALK;
+}
+
+static int arena_room(struct demand *d)
 {
 	struct pool_engine *e = engine_of(d->pool);
-	uint64_t capacity = e->log.capacity_bytes, walked = 0;
-	uint64_t patience = (uint64_t)ADMIT_DROP_PATIENCE << e->log.seg_shift;
+	uint64_t capacity = e->log.capacity_bytes;
 	uint64_t fixed = engine_live(e) - e->ephemeral_bytes;
+	uint32_t patience = d->steps / 2;
+	bool all = false;
 
 	if (!d->pool->kind.ephemeral)
 		fixed -= old_cost(d);
 	if (fixed + d->cost > capacity)
 		return -ENOSPC;
 	while (engine_live(e) + d->cost - old_cost(d) > capacity) {
-		if (walked > patience + 8 * d->cost ||
-		    !utpool_clean_drop(e, ADMIT_DROP_BYTES, walked > patience / 2))
+		if (!d->steps)
 			return -ENOSPC;
-		walked += ADMIT_DROP_BYTES;
+		/* with half of its steps gone, values go even if they were read lately */
+		all = all || d->steps <= patience;
+		if (!steps_take(d, drop(e, all))) {
+			if (all)
+				return -ENOSPC;
+			all = true;
+		}
 	}
 	return 0;
 }
@@ -123,6 +155,7 @@ int utpool_room_admit(struct utmem_pool *p, const struct utmem_key *key, uint64_
 		if (!there && cond == UTMEM_PUT_IF_PRESENT)
 			return -ENOENT;
 	}
+	d.steps = steps_begin(t, e, cost);
 	if (t->used_bytes + store_charge(cost) > t->quota_bytes) {
 		err = quota_room(&d);
 		if (err)
@@ -143,11 +176,11 @@ uint64_t utpool_room_append_scarce(struct pool_engine *e, enum log_head head, ui
 	bool worked;
 	uint64_t off;
 
-	if (!utpool_clean_sweep(e))
+	if (!utpool_clean_sweep(e, APPEND_SWEEP_LEAST + (uint64_t)len * APPEND_SWEEP_PART))
 		utpool_clean_pace(e, len);
 	off = log_append(log, head, len);
 	for (tries = 0; off == LOG_NONE && tries < APPEND_TRIES; tries++) {
-		worked = utpool_clean_sweep(e);
+		worked = utpool_clean_sweep(e, log->seg_len);
 		worked |= utpool_clean_step(e, log->seg_len, log->seg_len / APPEND_GAIN_PART);
 		if (!worked)
 			break;

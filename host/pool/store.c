@@ -8,11 +8,15 @@
 #include "engine.h"
 
 /*
- * More dying stores than this, and every further one pays: so many leaves are freed and one
- * segment is swept. Ids are few, and nobody may use them up by flushing.
+ * More dying stores than this, and every further one pays: so many leaves are freed and some
+ * of the arena is swept. Ids are few, and nobody may use them up by flushing: with such a part
+ * of the arena (of up to 8 GiB) all of it is swept before half of them are dying.
  */
 #define DYING_MANY 256u
 #define DYING_LEAVES 64u
+#define DYING_SWEEP_PART (STORES_MAX / 2)
+#define DYING_SWEEP_LEAST (16u << 10)
+#define DYING_SWEEP_MOST (256u << 10)
 
 int utpool_store_open(struct utmem_pool *p, struct store **out)
 {
@@ -69,11 +73,21 @@ static void free_if_dead(struct pool_engine *e, struct store *st)
 	utpool_free(&e->base, st, sizeof(*st));
 }
 
+static uint64_t dying_sweep(const struct pool_engine *e)
+{
+	uint64_t bytes = e->base.mem.arena_len / DYING_SWEEP_PART;
+
+	if (bytes < DYING_SWEEP_LEAST)
+		return DYING_SWEEP_LEAST;
+	return bytes < DYING_SWEEP_MOST ? bytes : DYING_SWEEP_MOST;
+}
+
 void utpool_store_close(struct store *st)
 {
 	struct utmem_pool *p = st->pool;
 	struct pool_engine *e = engine_of(p);
 
+	utpool_store_empty(e, st);
 	add_charge(st, -(int64_t)st->charged_bytes);
 	e->nr_items -= p->counters.nr_items;
 	p->counters.nr_items = 0;
@@ -86,8 +100,20 @@ void utpool_store_close(struct store *st)
 	list_add_tail(&e->dying, &st->link);
 	if (++e->nr_dying > DYING_MANY) {
 		utpool_store_reap(e, DYING_LEAVES);
-		utpool_clean_sweep(e);
+		utpool_clean_sweep(e, dying_sweep(e));
 	}
+}
+
+int utpool_store_renew(struct utmem_pool *p)
+{
+	struct store *fresh;
+	int err = utpool_store_open(p, &fresh);
+
+	if (err)
+		return err;
+	utpool_store_close(p->store);
+	p->store = fresh;
+	return 0;
 }
 
 bool utpool_store_reap(struct pool_engine *e, uint32_t nr)
@@ -215,6 +241,22 @@ void utpool_store_remove(struct pool_engine *e, struct store *st, uint64_t hash,
 {
 	forget(e, st, index_off(*slot));
 	utpool_index_remove(&st->index, hash, slot);
+	/* its leaves go one by one, as after a flush; without memory for that they stay */
+	if (!st->pool->counters.nr_items && st->index.depth)
+		utpool_store_renew(st->pool);
+}
+
+bool utpool_store_empty(struct pool_engine *e, struct store *st)
+{
+	const struct utmem_pool_counters *c = &st->pool->counters;
+
+	/* in one leaf, or the walk over the index is what takes long; and chunks are not many more */
+	if (c->nr_items && (c->nr_items > FLUSH_ITEMS_NOW || st->index.depth ||
+			    st->log_bytes > (uint64_t)FLUSH_ITEMS_NOW * e->log.record_max))
+		return false;
+	while (c->nr_items)
+		utpool_store_remove(e, st, 0, utpool_index_first(&st->index));
+	return true;
 }
 
 void utpool_store_evict(struct pool_engine *e, struct record *r, uint64_t off)

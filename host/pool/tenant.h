@@ -50,6 +50,8 @@ struct utmem_tenant {
 	uint64_t quota_bytes;
 	uint64_t used_bytes;	  /* over all pools, streams in progress included */
 	uint64_t evictable_bytes; /* the part of it that is values of ephemeral pools */
+	uint32_t evict_left;	  /* steps of eviction that its puts may still take in evict_turn */
+	uint32_t evict_turn;	  /* the engine's, when it had them all */
 	uint32_t nr_pools;	  /* on the list */
 	uint32_t nr_objects;	  /* nr_pools + destroyed ones that are still referenced */
 	uint32_t nr_refs;	  /* attachments and streams, over all its pools */

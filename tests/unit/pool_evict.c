@@ -191,6 +191,207 @@ static void large_ephemeral_values_go_whole(void **state)
 	fixture_close(&f);
 }
 
+/* With the last value goes the index: what comes next goes into a new one. */
+static void check_value_that_takes_the_place_of_all(size_t arena_len)
+{
+	struct fixture f;
+	struct utmem_pool *c;
+	uint32_t len = sizeof(value);
+
+	fixture_open(&f, arena_len, UINT64_MAX);
+	c = open_pool(&f, "c", true);
+	put_n(&f, c, 2000, 1, 0);
+	assert_true(c->store->index.depth > 0);
+	f.ops->tenant_quota(f.tenant, tenant_used(&f, f.tenant));
+	while (charge_of(&f, 3, len) > tenant_used(&f, f.tenant))
+		len--;
+	assert_int_equal(put(&f, c, "big", value, len), 0);
+	assert_int_equal(counters(&f, c).nr_items, 1);
+	assert_int_equal(counters(&f, c).nr_evicted, 2000);
+	assert_int_equal(exists(&f, c, "big"), len);
+	assert_int_equal(c->store->index.depth, 0);
+	check(&f);
+	fixture_close(&f);
+}
+
+static void one_value_can_take_the_place_of_all_others(void **state)
+{
+	(void)state;
+	/* in one record; in chunks */
+	check_value_that_takes_the_place_of_all(256 * MIB);
+	check_value_that_takes_the_place_of_all(16 * MIB);
+}
+
+/* Streams that are never finished, in the ephemeral pool @c: half of an arena of 16 MiB. */
+static void begin_streams(struct fixture *f, struct utmem_pool *c)
+{
+	struct utmem_stream *s;
+	char key[16];
+	uint32_t i;
+
+	for (i = 0; i < 100; i++) {
+		snprintf(key, sizeof(key), "s%u", i);
+		assert_int_equal(stream_begin(f, c, key, sizeof(value), &s), 0);
+		assert_int_equal(f->ops->stream_append(s, value, sizeof(value)), 0);
+	}
+}
+
+static void unfinished_streams_in_an_ephemeral_pool_do_not_keep_others_out(void **state)
+{
+	struct fixture f;
+	struct utmem_tenant *other;
+	struct utmem_pool *p, *c;
+	struct log *log;
+
+	(void)state;
+	fixture_open(&f, 16 * MIB, 4 * MIB);
+	log = &((struct pool_engine *)f.engine)->log;
+	assert_int_equal(f.ops->tenant_add(f.engine, "other", 64 * MIB, &other), 0);
+	c = open_pool_of(&f, other, "c", true);
+	p = open_pool(&f, "p", false);
+	put_n(&f, p, 3000, 100, 0);
+	begin_streams(&f, c);
+	/* nothing of them lies where it would only be in the way */
+	assert_null(log->heads[LOG_PUT_EPHEMERAL]);
+	assert_true(list_empty(&log->aged));
+	put_n(&f, c, 30000, 400, 0);
+	put_n(&f, p, 3000, 1000, 0);
+	assert_int_equal(count_there(&f, p, 3000), 3000);
+	assert_int_equal(counters(&f, p).nr_refused, 0);
+	check(&f);
+	fixture_close(&f);
+}
+
+/* What the cleaner has in hand is off the list of what may be dropped. */
+static void value_finds_room_where_the_cleaner_is_at_work(void **state)
+{
+	struct fixture f;
+	struct pool_engine *e;
+	struct utmem_pool *p, *c;
+	struct segment *seg;
+	char key[16];
+	uint32_t i;
+
+	(void)state;
+	fixture_open(&f, MIB, 64 * MIB);
+	e = (struct pool_engine *)f.engine;
+	p = open_pool(&f, "p", false);
+	c = open_pool(&f, "c", true);
+	put_n(&f, c, 150, 400, 0);
+	utpool_log_close(&e->log, LOG_PUT_EPHEMERAL);
+	seg = list_entry(e->log.aged.next, struct segment, age);
+	utpool_log_take(seg);
+	e->clean = (struct cursor){.seg = seg};
+	for (i = 0; engine_live(e) + 500 <= e->log.capacity_bytes; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		assert_int_equal(put(&f, p, key, value, 400), 0);
+	}
+	assert_int_equal(put(&f, p, "one", value, 400), 0);
+	assert_int_equal(put(&f, p, "two", value, 400), 0);
+	assert_int_equal(put(&f, p, "three", value, 400), 0);
+	assert_true(counters(&f, c).nr_evicted > 0);
+	check(&f);
+	fixture_close(&f);
+}
+
+static void passing_over_pools_without_ephemeral_values_counts_too(void **state)
+{
+	struct fixture f;
+	struct utmem_pool *c;
+	char name[16];
+	uint32_t i;
+
+	(void)state;
+	fixture_open(&f, 4 * MIB, 64 * MIB);
+	c = open_pool(&f, "c", true);
+	put_n(&f, c, 1, 1, 0);
+	for (i = 0; i < 64; i++) {
+		snprintf(name, sizeof(name), "p%u", i);
+		open_pool(&f, name, false);
+	}
+	/* it is there for one more round, and the hand is past it */
+	assert_int_equal(count_there(&f, c, 1), 1);
+	assert_int_equal(utpool_evict_step(f.tenant), 1);
+	assert_int_equal(utpool_evict_step(f.tenant), 1 + 64 / 16);
+	assert_int_equal(counters(&f, c).nr_items, 0);
+	assert_int_equal(utpool_evict_step(f.tenant), 0);
+	fixture_close(&f);
+}
+
+/* Full of values of 1 byte that were all read: a step over them takes away only a mark. */
+static struct utmem_pool *open_read_pool(struct fixture *f, uint32_t n)
+{
+	struct utmem_pool *c = open_pool(f, "c", true);
+
+	put_n(f, c, n, 1, 0);
+	assert_int_equal(count_there(f, c, n), n);
+	f->ops->tenant_quota(f->tenant, tenant_used(f, f->tenant));
+	return c;
+}
+
+static void puts_of_a_batch_share_what_may_be_evicted(void **state)
+{
+	struct fixture f;
+	struct utmem_pool *c;
+	struct utmem_stream *s;
+	uint64_t after, i;
+
+	(void)state;
+	fixture_open(&f, 64 * MIB, UINT64_MAX);
+	c = open_read_pool(&f, 400000);
+	f.ops->maintain(f.engine, MIB);
+	/* each would have half of the tenant's steps */
+	for (i = 0; i < 8; i++)
+		if (!stream_begin(&f, c, "big", 2 * MIB, &s))
+			f.ops->stream_abort(s);
+	assert_true(f.tenant->evict_left < 100);
+	after = counters(&f, c).nr_evicted;
+	for (i = 0; i < 1000; i++)
+		if (!stream_begin(&f, c, "big", 9 * MIB, &s))
+			f.ops->stream_abort(s);
+	assert_true(counters(&f, c).nr_evicted - after <=
+		    1000 * (EVICT_STEPS_PER_PUT + 1) * BUCKET_SLOTS);
+	check(&f);
+	fixture_close(&f);
+}
+
+static void first_put_after_maintain_may_evict_the_most(void **state)
+{
+	struct fixture f;
+	struct utmem_pool *c;
+	struct utmem_stream *s;
+
+	(void)state;
+	fixture_open(&f, 64 * MIB, UINT64_MAX);
+	c = open_read_pool(&f, 100000);
+	f.tenant->evict_turn = ((struct pool_engine *)f.engine)->turn;
+	f.tenant->evict_left = 0;
+	assert_int_equal(stream_begin(&f, c, "big", MIB, &s), -ENOSPC);
+	f.ops->maintain(f.engine, MIB);
+	assert_int_equal(stream_begin(&f, c, "big", MIB, &s), 0);
+	f.ops->stream_abort(s);
+	fixture_close(&f);
+}
+
+static void other_tenants_keep_what_they_may_evict(void **state)
+{
+	struct fixture f;
+	struct utmem_tenant *other;
+	struct utmem_pool *c, *d;
+
+	(void)state;
+	fixture_open(&f, 64 * MIB, 64 * KIB);
+	assert_int_equal(f.ops->tenant_add(f.engine, "other", 64 * KIB, &other), 0);
+	c = open_pool(&f, "c", true);
+	d = open_pool_of(&f, other, "d", true);
+	put_n(&f, c, 1000, 100, 0);
+	put_n(&f, d, 1000, 100, 0);
+	f.tenant->evict_left = 0;
+	assert_int_equal(put(&f, d, "key", value, 60 * KIB), 0);
+	assert_int_equal(put(&f, c, "key", value, 60 * KIB), -ENOSPC);
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +405,13 @@ int main(void)
 		cmocka_unit_test(values_that_are_read_outlive_others_under_quota_pressure),
 		cmocka_unit_test(values_that_are_read_outlive_others_under_arena_pressure),
 		cmocka_unit_test(large_ephemeral_values_go_whole),
+		cmocka_unit_test(one_value_can_take_the_place_of_all_others),
+		cmocka_unit_test(unfinished_streams_in_an_ephemeral_pool_do_not_keep_others_out),
+		cmocka_unit_test(value_finds_room_where_the_cleaner_is_at_work),
+		cmocka_unit_test(passing_over_pools_without_ephemeral_values_counts_too),
+		cmocka_unit_test(puts_of_a_batch_share_what_may_be_evicted),
+		cmocka_unit_test(first_put_after_maintain_may_evict_the_most),
+		cmocka_unit_test(other_tenants_keep_what_they_may_evict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -307,9 +307,41 @@ static void arena_of_1_mib_works_and_less_is_refused(void **state)
 	fixture_close(&f);
 }
 
+static void index_of_a_pool_goes_with_its_last_value(void **state)
+{
+	struct fixture f;
+	struct utmem_pool *p;
+	uint64_t before;
+	uint32_t i;
+	int round;
+
+	(void)state;
+	fixture_open(&f, 16 * MIB, 64 * MIB);
+	p = open_pool(&f, "p", false);
+	before = engine_stat(&f).index_bytes;
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < 20000; i++) {
+			struct utmem_key k = make_key(&f, &i, sizeof(i));
+
+			assert_int_equal(f.ops->put(p, &k, NULL, 0, UTMEM_PUT_ALWAYS), 0);
+		}
+		for (i = 0; i < 20000; i++) {
+			struct utmem_key k = make_key(&f, &i, sizeof(i));
+
+			assert_int_equal(f.ops->del(p, &k), 0);
+		}
+		settle(&f);
+		check(&f);
+		/* and 64 ids for stores */
+		assert_true(engine_stat(&f).index_bytes <= before + 64 * sizeof(struct idmap_slot));
+	}
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(index_of_a_pool_goes_with_its_last_value),
 		cmocka_unit_test(get_returns_what_was_put),
 		cmocka_unit_test(put_replaces_value_and_version),
 		cmocka_unit_test(version_stays_24_bits_when_it_wraps),
