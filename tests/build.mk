@@ -52,6 +52,12 @@ test-build: deps-test
 	$(Q)$(MAKE) --no-print-directory B=$(ASAN_B) SAN=address,undefined OPT=-O1 host-programs build-asan-tests
 	$(Q)$(MAKE) --no-print-directory B=$(TSAN_B) SAN=thread OPT=-O1 build-tsan-tests
 
+# All of them, then every fuzz target for LONG_SECONDS from a seed of its own
+LONG_SECONDS ?= 600
+.PHONY: test-long
+test-long: test
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_NAMES:%=fuzz-%) FUZZ_ARGS=-max_total_time=$(LONG_SECONDS)
+
 # What integration tests start: utmemd and utmemctl append themselves
 .PHONY: host-programs
 host-programs: $(HOST_PROGRAMS)
