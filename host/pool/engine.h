@@ -87,7 +87,7 @@ struct pool_engine {
 	} sweep;		   /* looks for what is dying; it goes on here */
 	uint64_t nr_walked; /* records that walks came over: 8 for a live one, 1 for a dead one */
 	uint32_t turn;	    /* calls of maintain */
-	uint32_t version;   /* of the newest value */
+	uint32_t seq;	    /* of the newest value */
 	uint64_t nr_items;
 	uint64_t dying_bytes;	  /* log_bytes of all dying stores */
 	uint64_t ephemeral_bytes; /* log_bytes of all living ephemeral stores */
@@ -117,10 +117,9 @@ static inline uint64_t engine_live(const struct pool_engine *e)
 	return e->log.live_bytes - e->dying_bytes + e->promised_bytes;
 }
 
-static inline uint32_t engine_next_version(struct pool_engine *e)
+static inline uint32_t engine_next_seq(struct pool_engine *e)
 {
-	e->version = (e->version + 1) & 0xffffff;
-	return e->version;
+	return ++e->seq;
 }
 
 /* ---- store.c ---- */

@@ -45,7 +45,7 @@ int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, 
 	if (p->kind.ephemeral && !r->used)
 		r->used = 1;
 	out->value_len = r->value_len;
-	out->version = r->version;
+	out->version = r->seq & RECORD_VERSION_MASK;
 	read_value(e, r, off, buf, len);
 	return 0;
 }

@@ -154,7 +154,7 @@ uint64_t utpool_large_record(struct pool_engine *e, struct large *l, struct stor
 		.state = RECORD_LIVE,
 		.type = RECORD_LARGE,
 		.value_len = (uint32_t)l->total,
-		.version = engine_next_version(e),
+		.seq = engine_next_seq(e),
 		.store = st->id,
 		.key_len = key->len,
 	};

@@ -160,6 +160,9 @@ struct utmem_engine_ops {
 	int (*pool_destroy)(struct utmem_pool *p);
 	/* Required. The operator's word: @to may attach to @p (a shared pool). -EINVAL when it is private. */
 	int (*pool_grant)(struct utmem_pool *p, struct utmem_tenant *to, bool readonly);
+	/* Required. What stands for a pool where a pointer cannot; find: NULL when it is gone. */
+	uint64_t (*pool_id)(const struct utmem_pool *p);
+	struct utmem_pool *(*pool_find)(struct utmem_engine *e, uint64_t id);
 	const char *(*pool_name)(const struct utmem_pool *p);
 	struct utmem_tenant *(*pool_tenant)(const struct utmem_pool *p);
 	struct utmem_pool_kind (*pool_kind)(const struct utmem_pool *p);

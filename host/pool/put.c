@@ -20,7 +20,7 @@ static uint64_t write_value(struct pool_engine *e, struct store *st, const struc
 		.state = RECORD_LIVE,
 		.type = RECORD_VALUE,
 		.value_len = len,
-		.version = engine_next_version(e),
+		.seq = engine_next_seq(e),
 		.store = st->id,
 		.key_len = key->len,
 	};

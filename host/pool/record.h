@@ -32,17 +32,19 @@ enum record_type {
 struct record {
 	uint32_t state : 2;
 	uint32_t value_len : 30; /* of the whole value; of a CHUNK: of its part */
-	uint32_t version : 24;
-	uint32_t type : 2;
+	uint32_t seq;		 /* grows with each new value of the engine, and wraps */
+	uint32_t type : 3;
 	uint32_t used : 1;   /* read since eviction last came by (ephemeral pools) */
-	uint32_t resv0 : 5;  /* zero; with a name, so that a new header is stored and not merged */
+	uint32_t resv : 1;   /* zero; with a name, so that a new header is stored and not merged */
 	uint32_t store : 16; /* id of the struct store it belongs to; not in a CHUNK */
 	uint32_t key_len : 11;
-	uint32_t resv1 : 5;
 };
 _Static_assert(sizeof(struct record) == 12, "a record header costs 12 bytes per value");
 _Static_assert(UTMEM_POOL_VALUE_MAX < 1u << 30, "value_len holds every length");
 _Static_assert(UTMEM_POOL_KEY_MAX < 1u << 11, "key_len holds every length");
+
+/* What a reader is told of seq: the same for two reads only if they saw the same value. */
+#define RECORD_VERSION_MASK 0xffffffu
 
 /* A chunk's key: which large value it belongs to, and where in it. */
 struct chunk_id {

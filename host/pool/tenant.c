@@ -72,6 +72,7 @@ static int pool_alloc(struct utmem_tenant *t, const struct utmem_pool_spec *spec
 		return -ENOMEM;
 	p->ops = e->ops;
 	p->tenant = t;
+	p->id = ++e->last_pool_id;
 	p->kind = spec->kind;
 	strcpy(p->name, spec->name);
 	list_init(&p->grants);
@@ -227,6 +228,23 @@ int utpool_pool_grant(struct utmem_pool *p, struct utmem_tenant *to, bool readon
 	return 0;
 }
 
+uint64_t utpool_pool_id(const struct utmem_pool *p)
+{
+	return p->id;
+}
+
+struct utmem_pool *utpool_pool_find(struct utmem_engine *e, uint64_t id)
+{
+	struct utmem_tenant *t = NULL;
+	struct utmem_pool *p;
+
+	while ((t = utpool_tenant_next(e, t)))
+		for (p = NULL; (p = utpool_pool_next(t, p));)
+			if (p->id == id)
+				return p;
+	return NULL;
+}
+
 const char *utpool_pool_name(const struct utmem_pool *p)
 {
 	return p->name;
@@ -361,6 +379,7 @@ void utpool_tenants_init(struct utmem_engine *e, const struct utmem_engine_ops *
 	e->hooks = hooks;
 	e->mem = *mem;
 	e->private_bytes = 0;
+	e->last_pool_id = 0;
 	list_init(&e->tenants);
 	list_init(&e->streams);
 }

@@ -35,7 +35,8 @@ struct utmem_engine {
 	const struct tenant_hooks *hooks;
 	struct utmem_memory mem;
 	uint64_t private_bytes; /* taken with alloc and not yet freed */
-	uint64_t index_age;	/* grows when pointers into an index (of any pool) become invalid */
+	uint64_t last_pool_id;
+	uint64_t index_age; /* grows when pointers into an index (of any pool) become invalid */
 	struct list tenants;
 	struct list streams; /* in progress, of all pools */
 };
@@ -61,6 +62,7 @@ struct utmem_tenant {
 struct utmem_pool {
 	const struct utmem_engine_ops *ops;
 	struct utmem_tenant *tenant;
+	uint64_t id;	    /* no other pool of the engine has or had it */
 	struct list link;   /* tenant->pools, or tenant->destroyed */
 	struct list grants; /* struct grant */
 	struct store
@@ -107,6 +109,8 @@ int utpool_pool_open(struct utmem_tenant *who, struct utmem_tenant *owner,
 		     const struct utmem_pool_spec *spec, struct utmem_pool **out, bool *readonly);
 int utpool_pool_destroy(struct utmem_pool *p);
 int utpool_pool_grant(struct utmem_pool *p, struct utmem_tenant *to, bool readonly);
+uint64_t utpool_pool_id(const struct utmem_pool *p);
+struct utmem_pool *utpool_pool_find(struct utmem_engine *e, uint64_t id);
 const char *utpool_pool_name(const struct utmem_pool *p);
 struct utmem_tenant *utpool_pool_tenant(const struct utmem_pool *p);
 struct utmem_pool_kind utpool_pool_kind(const struct utmem_pool *p);

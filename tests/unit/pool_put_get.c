@@ -48,7 +48,7 @@ static void version_stays_24_bits_when_it_wraps(void **state)
 	(void)state;
 	fixture_open(&f, ARENA, QUOTA);
 	p = open_pool(&f, "p", false);
-	((struct pool_engine *)f.engine)->version = 0xfffffe;
+	((struct pool_engine *)f.engine)->seq = 0xfffffe;
 	assert_int_equal(put_str(&f, p, "key", "one"), 0);
 	before = version_of(&f, p, "key");
 	assert_int_equal(before, 0xffffff);

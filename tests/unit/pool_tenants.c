@@ -74,6 +74,25 @@ static void tenants_and_pools_are_listed_in_the_order_they_came(void **state)
 	fixture_close(&f);
 }
 
+static void pool_is_found_by_an_id_that_no_other_had(void **state)
+{
+	struct utmem_pool *a, *b;
+	struct fixture f;
+	uint64_t id;
+
+	(void)state;
+	fixture_open(&f, MIB, MIB);
+	a = open_pool(&f, "a", false);
+	id = ops->pool_id(a);
+	assert_ptr_equal(ops->pool_find(f.engine, id), a);
+	assert_int_equal(ops->pool_destroy(a), 0);
+	assert_null(ops->pool_find(f.engine, id));
+	b = open_pool(&f, "a", false);
+	assert_int_not_equal(ops->pool_id(b), id);
+	assert_ptr_equal(ops->pool_find(f.engine, ops->pool_id(b)), b);
+	fixture_close(&f);
+}
+
 static void pool_is_made_only_when_asked_and_once(void **state)
 {
 	struct utmem_pool_spec spec = {.name = "p"};
@@ -407,6 +426,7 @@ int main(void)
 		cmocka_unit_test(names_are_1_to_63_of_the_allowed_characters),
 		cmocka_unit_test(tenants_have_valid_names_of_their_own),
 		cmocka_unit_test(tenants_and_pools_are_listed_in_the_order_they_came),
+		cmocka_unit_test(pool_is_found_by_an_id_that_no_other_had),
 		cmocka_unit_test(pool_is_made_only_when_asked_and_once),
 		cmocka_unit_test(kind_must_match_that_of_the_pool),
 		cmocka_unit_test(pool_belongs_to_the_user_who_made_it),
