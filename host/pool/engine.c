@@ -95,6 +95,11 @@ static void engine_close(struct utmem_engine *base)
 	base->mem.free(base->mem.ctx, e, sizeof(*e));
 }
 
+static void engine_recovery(const struct utmem_engine *base, struct utmem_recovery *out)
+{
+	*out = ((const struct pool_engine *)base)->recovery;
+}
+
 static void engine_stat(struct utmem_engine *base, struct utmem_engine_stat *out)
 {
 	struct pool_engine *e = (struct pool_engine *)base;
@@ -187,6 +192,7 @@ const struct utmem_engine_ops utmem_engine_pool = {
 	.name = "pool",
 	.open = engine_open,
 	.close = engine_close,
+	.recovery = engine_recovery,
 	.stat = engine_stat,
 	.tenant_add = utpool_tenant_add,
 	.tenant_remove = utpool_tenant_remove,
@@ -215,5 +221,8 @@ const struct utmem_engine_ops utmem_engine_pool = {
 	.stream_append = utpool_parts_append,
 	.stream_commit = utpool_parts_commit,
 	.stream_abort = utpool_parts_abort,
+	.stream_id = utpool_stream_id,
+	.stream_adopt = utpool_parts_adopt,
+	.streams_settle = utpool_streams_settle,
 	.maintain = engine_maintain,
 };

@@ -98,6 +98,7 @@ struct pool_engine {
 	uint64_t put_bytes_seen, nr_calls_seen; /* of puts and other calls, when it last came by */
 	uint64_t clean_credit;			/* bytes that the cleaner may copy beside them */
 	bool idle;				/* nothing came between its last two calls */
+	struct utmem_recovery recovery;		/* what open found */
 };
 
 static inline struct pool_engine *engine_of(const struct utmem_pool *p)
@@ -253,5 +254,7 @@ int utpool_parts_begin(struct utmem_pool *p, const struct utmem_key *key, uint64
 int utpool_parts_append(struct utmem_stream *s, const void *part, uint32_t len);
 int utpool_parts_commit(struct utmem_stream *s, enum utmem_put_if cond);
 void utpool_parts_abort(struct utmem_stream *s);
+int utpool_parts_adopt(struct utmem_engine *base, uint32_t id, uint64_t filled,
+		       struct utmem_stream **out);
 
 #endif /* UTMEM_POOL_ENGINE_H */

@@ -8,7 +8,7 @@
 #include "index.h"
 #include "log.h"
 
-static uint32_t segment_shift(uint64_t arena_len)
+uint32_t utpool_log_segment_shift(uint64_t arena_len)
 {
 	uint32_t shift = __builtin_ctz(LOG_SEGMENT_MIN);
 
@@ -41,7 +41,7 @@ int utpool_log_init(struct log *log, struct utmem_engine *e)
 		return -EINVAL;
 	log->engine = e;
 	log->base = e->mem.arena;
-	log->seg_shift = segment_shift(len);
+	log->seg_shift = utpool_log_segment_shift(len);
 	log->seg_len = 1u << log->seg_shift;
 	log->nr_segs = (uint32_t)(len >> log->seg_shift);
 	log->record_max = log->seg_len / LOG_RECORDS_PER_SEGMENT;

@@ -91,6 +91,9 @@ struct log {
 	uint64_t capacity_bytes; /* so much may live: the rest keeps cleaning cheap */
 };
 
+/* How long segments of an arena of that length are: 1 << shift. */
+uint32_t utpool_log_segment_shift(uint64_t arena_len);
+
 /* -EINVAL: the arena is too small for LOG_SEGMENTS_LEAST; -E2BIG; -ENOMEM. */
 int utpool_log_init(struct log *log, struct utmem_engine *e);
 void utpool_log_exit(struct log *log);

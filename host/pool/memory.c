@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * The stock memory for an engine: an anonymous mapping and malloc.
+ * The stock memory for an engine: malloc, and an anonymous mapping or that of a file.
  * Called by whoever opens an engine, on that thread; the callbacks on the engine's.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -38,6 +42,12 @@ static void arena_release(void *ctx, size_t off, size_t len)
 	madvise((char *)ctx + off, len, MADV_DONTNEED);
 }
 
+/* The same of a file: a hole, where it can have any; else the old bytes stay, which nobody reads. */
+static void file_release(void *ctx, size_t off, size_t len)
+{
+	madvise((char *)ctx + off, len, MADV_REMOVE);
+}
+
 static int random_seed(uint64_t *seed)
 {
 	ssize_t n;
@@ -48,10 +58,15 @@ static int random_seed(uint64_t *seed)
 	return n == (ssize_t)sizeof(*seed) ? 0 : -errno;
 }
 
-/* An anonymous mapping at a multiple of a huge page; NULL: there is no address space for it. */
-static void *arena_map(size_t len)
+static size_t huge_round(size_t len)
 {
-	char *p = mmap(NULL, len + HUGE_PAGE, PROT_READ | PROT_WRITE,
+	return (len + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+}
+
+/* Address space at a multiple of a huge page, in which nothing may be touched; NULL: there is none. */
+static char *range_reserve(size_t len)
+{
+	char *p = mmap(NULL, len + HUGE_PAGE, PROT_NONE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	size_t head;
 
@@ -64,38 +79,147 @@ static void *arena_map(size_t len)
 	return p + head;
 }
 
+/* Map there; -1 for @fd: memory that starts as zeroes. NULL, with errno. */
+static char *range_map(size_t len, int fd)
+{
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED, err;
+	char *p = range_reserve(len);
+
+	if (!p)
+		return NULL;
+	if (mmap(p, len, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0) == p)
+		return p;
+	err = errno;
+	munmap(p, len);
+	errno = err;
+	return NULL;
+}
+
+/* What both kinds have in common. */
+static int memory_init(struct utmem_memory *mem, size_t arena_len, uint64_t seed)
+{
+	*mem = (struct utmem_memory){
+		.arena_len = arena_len,
+		.alloc = heap_alloc,
+		.free = heap_free,
+		.seed = seed,
+	};
+	return seed ? 0 : random_seed(&mem->seed);
+}
+
+static void arena_set(struct utmem_memory *mem, void *arena)
+{
+	mem->arena = arena;
+	mem->ctx = arena;
+	if (mem->arena_len >= HUGE_FROM)
+		madvise(arena, mem->arena_len,
+			MADV_HUGEPAGE); /* or not: only speed depends on it */
+}
+
 int utmem_memory_open(struct utmem_memory *mem, size_t arena_len, uint64_t seed)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *arena;
 	int err;
 
 	if (!arena_len || arena_len > SIZE_MAX / 2)
 		return -EINVAL;
-	arena_len = (arena_len + page - 1) & ~(page - 1);
-	if (!seed) {
-		err = random_seed(&seed);
-		if (err)
-			return err;
-	}
-
-	mem->arena = arena_map(arena_len);
-	if (!mem->arena)
+	err = memory_init(mem, (arena_len + page - 1) & ~(page - 1), seed);
+	if (err)
+		return err;
+	arena = range_map(mem->arena_len, -1);
+	if (!arena)
 		return -ENOMEM;
-	if (arena_len >= HUGE_FROM)
-		madvise(mem->arena, arena_len,
-			MADV_HUGEPAGE); /* or not: only speed depends on it */
-	mem->arena_len = arena_len;
-	mem->alloc = heap_alloc;
-	mem->free = heap_free;
+	arena_set(mem, arena);
 	mem->release = arena_release;
-	mem->ctx = mem->arena;
-	mem->seed = seed;
 	return 0;
+}
+
+/* ---- on a file ---- */
+
+size_t utmem_memory_file_len(size_t arena_len)
+{
+	size_t meta_len = arena_len > SIZE_MAX / 2 ? 0 : utmem_meta_len(huge_round(arena_len));
+
+	return meta_len ? huge_round(meta_len) + huge_round(arena_len) : 0;
+}
+
+/* Return: 1 when it may outlive the host's memory, 0, -errno. */
+static int file_is_durable(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs))
+		return -errno;
+	return fs.f_type != TMPFS_MAGIC && fs.f_type != HUGETLBFS_MAGIC && fs.f_type != RAMFS_MAGIC;
+}
+
+/* Its blocks are allocated now: a full disk met later is a SIGBUS. */
+static int file_grow(int fd, size_t len, bool durable)
+{
+	int err;
+
+	if (!durable)
+		return ftruncate(fd, (off_t)len) ? -errno : 0;
+	err = posix_fallocate(fd, 0, (off_t)len);
+	if (err && ftruncate(fd, 0))
+		return -errno;
+	return -err;
+}
+
+static int file_fit(int fd, size_t len, bool durable)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	if (!st.st_size)
+		return file_grow(fd, len, durable);
+	return (size_t)st.st_size == len ? 0 : -EINVAL;
+}
+
+int utmem_memory_map(struct utmem_memory *mem, int fd, size_t arena_len, uint64_t seed)
+{
+	size_t len = utmem_memory_file_len(arena_len);
+	int durable, err;
+	char *p;
+
+	if (!len)
+		return -EINVAL;
+	durable = file_is_durable(fd);
+	err = durable < 0 ? durable : file_fit(fd, len, durable);
+	if (!err)
+		err = memory_init(mem, huge_round(arena_len), seed);
+	if (err)
+		return err;
+	p = range_map(len, fd);
+	if (!p)
+		return -errno;
+	mem->meta = p;
+	mem->meta_len = len - mem->arena_len;
+	mem->durable = durable;
+	/* a durable file keeps its blocks, which may not be had again */
+	mem->release = durable ? NULL : file_release;
+	arena_set(mem, p + mem->meta_len);
+	return 0;
+}
+
+int utmem_memory_sync(const struct utmem_memory *mem)
+{
+	if (!mem->durable)
+		return 0;
+	return msync(mem->meta, mem->meta_len + mem->arena_len, MS_SYNC) ? -errno : 0;
 }
 
 void utmem_memory_close(struct utmem_memory *mem)
 {
-	munmap(mem->arena, mem->arena_len);
+	if (mem->meta)
+		munmap(mem->meta, mem->meta_len + mem->arena_len);
+	else
+		munmap(mem->arena, mem->arena_len);
+	mem->meta = NULL;
 	mem->arena = NULL;
 	mem->arena_len = 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stock memory for an engine: an anonymous mapping and malloc.
+ * The stock memory for an engine: malloc, and an anonymous mapping or that of a file.
  *
  * Owner: host/pool. Callers: whoever opens an engine and has no memory of another
  * kind (utmemd, libutmem's local:, tests, bench). The engine does not include it.
@@ -18,7 +18,26 @@
  */
 int utmem_memory_open(struct utmem_memory *mem, size_t arena_len, uint64_t seed);
 
-/* After the engine is closed. */
+/*
+ * The same on a file, with a meta region, so that what the engine holds outlives the process:
+ * [meta | padding to 2 MiB | arena], mapped shared. @fd is a regular file (memfd, tmpfs, hugetlbfs,
+ * a disk's), which is made utmem_memory_file_len(arena_len) long when it is empty, or a device of at
+ * least that length (DAX). It may be closed afterwards. arena_len is rounded up to 2 MiB. Pages
+ * that are released become holes, where the file system can do that.
+ *
+ * durable is set when the file may outlive the host's own memory: unless it is memfd, tmpfs or hugetlbfs.
+ * Return: 0, -EINVAL (arena_len 0 or beyond 1 TiB; the file is of another length), -ENOMEM, or what
+ * ftruncate, mmap or getrandom say.
+ */
+int utmem_memory_map(struct utmem_memory *mem, int fd, size_t arena_len, uint64_t seed);
+
+/* Bytes of a file for an arena of that length; 0: there is no such arena. */
+size_t utmem_memory_file_len(size_t arena_len);
+
+/* Write out what is durable: after the engine is closed, or at any time. 0, or msync's error. */
+int utmem_memory_sync(const struct utmem_memory *mem);
+
+/* After the engine is closed. Either kind. */
 void utmem_memory_close(struct utmem_memory *mem);
 
 #endif /* UTMEM_POOL_MEMORY_H */

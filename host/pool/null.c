@@ -49,6 +49,12 @@ static void null_close(struct utmem_engine *e)
 	e->mem.free(e->mem.ctx, e, sizeof(*e));
 }
 
+static void null_recovery(const struct utmem_engine *e, struct utmem_recovery *out)
+{
+	(void)e;
+	memset(out, 0, sizeof(*out));
+}
+
 static void null_stat(struct utmem_engine *e, struct utmem_engine_stat *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -110,8 +116,26 @@ static int null_flush(struct utmem_pool *p)
 static int null_stream_begin(struct utmem_pool *p, const struct utmem_key *key, uint64_t total,
 			     struct utmem_stream **out)
 {
+	int err;
+
 	*out = NULL;
-	return utpool_stream_alloc(p, key, total, out);
+	err = utpool_stream_alloc(p, key, total, out);
+	if (!err)
+		(*out)->id = ++p->tenant->engine->last_stream_id;
+	return err;
+}
+
+static int null_stream_adopt(struct utmem_engine *e, uint32_t id, uint64_t filled,
+			     struct utmem_stream **out)
+{
+	struct utmem_stream *s = utpool_stream_find(e, id);
+
+	*out = NULL;
+	if (!s || filled > s->filled)
+		return -ENOENT;
+	s->filled = filled;
+	*out = s;
+	return 0;
 }
 
 static int null_stream_append(struct utmem_stream *s, const void *part, uint32_t len)
@@ -148,6 +172,7 @@ const struct utmem_engine_ops utmem_engine_null = {
 	.name = "null",
 	.open = null_open,
 	.close = null_close,
+	.recovery = null_recovery,
 	.stat = null_stat,
 	.tenant_add = utpool_tenant_add,
 	.tenant_remove = utpool_tenant_remove,
@@ -174,5 +199,8 @@ const struct utmem_engine_ops utmem_engine_null = {
 	.stream_append = null_stream_append,
 	.stream_commit = null_stream_commit,
 	.stream_abort = utpool_stream_free,
+	.stream_id = utpool_stream_id,
+	.stream_adopt = null_stream_adopt,
+	.streams_settle = utpool_streams_settle,
 	.maintain = null_maintain,
 };

@@ -49,6 +49,7 @@ int utpool_parts_begin(struct utmem_pool *p, const struct utmem_key *key, uint64
 		err = -ENOMEM;
 		goto free_stream;
 	}
+	s->id = s->large->id;
 	charge(s, 1);
 	s->promised = cost_of(s);
 	e->promised_bytes += s->promised;
@@ -145,4 +146,30 @@ void utpool_parts_abort(struct utmem_stream *s)
 	charge(s, -1);
 	utpool_large_free(e, s->large);
 	end(e, s);
+}
+
+/* Are its first @bytes there? A chunk is written from its beginning. */
+static bool has_come(const struct pool_engine *e, const struct large *l, uint64_t bytes)
+{
+	uint32_t no;
+
+	for (no = 0; (uint64_t)no * large_chunk_len(&e->log) < bytes; no++)
+		if (l->chunk_off[no] == LOG_NONE)
+			return false;
+	return true;
+}
+
+int utpool_parts_adopt(struct utmem_engine *base, uint32_t id, uint64_t filled,
+		       struct utmem_stream **out)
+{
+	struct utmem_stream *s = utpool_stream_find(base, id);
+
+	*out = NULL;
+	if (!s || filled > (s->orphan ? s->total : s->filled) ||
+	    !has_come((struct pool_engine *)base, s->large, filled))
+		return -ENOENT;
+	s->filled = filled;
+	s->orphan = false;
+	*out = s;
+	return 0;
 }

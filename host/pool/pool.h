@@ -21,6 +21,10 @@
  * half a million values gets -ENOSPC, and goes on from there when it is tried again.
  * So many may be evicted by all puts of a tenant between two calls of maintain, and some
  * hundred more by each further put: call maintain at least once per batch of requests.
+ *
+ * An engine with a meta region (struct utmem_memory) survives its process: whatever
+ * returned is in arena and meta, at every moment, and open finds it there again. The call
+ * that was interrupted has happened wholly or not at all.
  */
 #ifndef UTMEM_POOL_H
 #define UTMEM_POOL_H
@@ -44,10 +48,22 @@ struct utmem_stream;
  * it comes zeroed, page-aligned, of 1 MiB to 1 TiB, and outlives the engine. alloc/free serve
  * private, rebuildable state (index, tenants, pools); alloc may return NULL at
  * any time and the engine stays consistent.
+ *
+ * meta says what lies in the arena, and outlives the engine with it: page-aligned, of at
+ * least utmem_meta_len(arena_len) bytes, of which only those that are touched need memory. With
+ * zeroes in it (and in the arena) it is formatted by open. NULL: the arena is volatile, it
+ * is of no use after close.
  */
 struct utmem_memory {
 	void *arena;
 	size_t arena_len; /* bytes */
+	void *meta;
+	size_t meta_len;
+	/*
+	 * Arena and meta may come back from a power loss, with some pages older than others:
+	 * records get checksums. Counts when meta is formatted, which then remembers it.
+	 */
+	bool durable;
 	void *(*alloc)(void *ctx, size_t len, size_t align);
 	void (*free)(void *ctx, void *p, size_t len);
 	/* Optional: [off, off + len) of the arena holds nothing any more; may be given back to the host. */
@@ -120,6 +136,19 @@ struct utmem_engine_stat {
 	uint64_t nr_cleaned_bytes; /* copied by the cleaner */
 };
 
+/* What open found in an arena that was used before. All zero when it was new, or volatile. */
+struct utmem_recovery {
+	bool found; /* meta had been formatted */
+	bool clean; /* the engine had been closed */
+	uint32_t nr_tenants, nr_pools;
+	uint64_t nr_items;
+	uint64_t nr_streams;	/* in progress; see stream_adopt */
+	uint64_t bytes;		/* of live records */
+	uint64_t nr_records;	/* looked at, dead ones included */
+	uint64_t nr_torn;	/* damaged or incomplete, and dropped */
+	uint64_t nr_duplicates; /* older values of a key, and copies */
+};
+
 struct utmem_get_result {
 	uint64_t value_len; /* of the whole value */
 	uint32_t version;   /* 24 bits; the same for two reads only if they saw the same value */
@@ -128,14 +157,30 @@ struct utmem_get_result {
 struct utmem_engine_ops {
 	const char *name;
 
-	/* Required. *out is NULL on failure: -ENOMEM, -EINVAL or -E2BIG (the arena's length). */
+	/*
+	 * Required. *out is NULL on failure: -ENOMEM, -EINVAL or -E2BIG (the arena's length),
+	 * -EINVAL (meta_len, or meta is of an arena of another length), -EUCLEAN (meta is damaged),
+	 * -EPROTONOSUPPORT (it was made by a newer version). Then arena and meta are as before.
+	 *
+	 * What meta and arena hold is there again: pools, their tenants and values, streams.
+	 * Quotas and grants are not stored: tenant_add adopts a tenant that was found, whose
+	 * quota is unlimited until then. Counters of events begin at 0.
+	 */
 	int (*open)(struct utmem_engine **out, const struct utmem_memory *mem);
-	/* Required. Drops every tenant, pool and stream; the arena's content is no longer of use. */
+	/*
+	 * Required. Frees every tenant, pool and stream object. With a meta region the content stays,
+	 * and can be opened again; tenant_remove and pool_destroy are what drops it.
+	 */
 	void (*close)(struct utmem_engine *e);
+	/* Required. What open found. */
+	void (*recovery)(const struct utmem_engine *e, struct utmem_recovery *out);
 	/* Required. */
 	void (*stat)(struct utmem_engine *e, struct utmem_engine_stat *out);
 
-	/* Required. quota in bytes; -EEXIST, -EINVAL (name). Removing: -EBUSY while a pool is attached. */
+	/*
+	 * Required. quota in bytes; -EEXIST, -EINVAL (name). A tenant that open found is adopted, once,
+	 * with all its pools. Removing: -EBUSY while a pool is attached or a stream is in progress.
+	 */
 	int (*tenant_add)(struct utmem_engine *e, const char *name, uint64_t quota,
 			  struct utmem_tenant **out);
 	int (*tenant_remove)(struct utmem_tenant *t);
@@ -204,6 +249,16 @@ struct utmem_engine_ops {
 	int (*stream_append)(struct utmem_stream *s, const void *part, uint32_t len);
 	int (*stream_commit)(struct utmem_stream *s, enum utmem_put_if cond);
 	void (*stream_abort)(struct utmem_stream *s);
+	/*
+	 * Required. What stands for a stream where a pointer cannot, while it is in progress; another
+	 * one may get it afterwards. adopt: the stream of that id, found by open or begun since, which
+	 * goes on after its first @filled bytes. -ENOENT: there is none, or it never had as many.
+	 * settle aborts the streams that open found and nobody has adopted.
+	 */
+	uint32_t (*stream_id)(const struct utmem_stream *s);
+	int (*stream_adopt)(struct utmem_engine *e, uint32_t id, uint64_t filled,
+			    struct utmem_stream **out);
+	void (*streams_settle)(struct utmem_engine *e);
 
 	/*
 	 * Required. Background work (cleaning, freeing what was flushed), about
@@ -224,6 +279,9 @@ static inline const struct utmem_engine_ops *utmem_ops(const void *object)
 
 extern const struct utmem_engine_ops utmem_engine_pool;
 extern const struct utmem_engine_ops utmem_engine_null;
+
+/* Bytes of meta that an arena of that length needs; 0: there is no such arena. */
+size_t utmem_meta_len(size_t arena_len);
 
 /* Return: the engine of that name ("pool", "null"), or NULL. */
 const struct utmem_engine_ops *utmem_engine_find(const char *name);

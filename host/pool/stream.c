@@ -47,6 +47,34 @@ void utpool_stream_free(struct utmem_stream *s)
 	utpool_pool_unref(p);
 }
 
+uint32_t utpool_stream_id(const struct utmem_stream *s)
+{
+	return s->id;
+}
+
+struct utmem_stream *utpool_stream_find(struct utmem_engine *e, uint32_t id)
+{
+	struct list *l = NULL;
+
+	while ((l = list_after(&e->streams, l)))
+		if (list_entry(l, struct utmem_stream, link)->id == id)
+			return list_entry(l, struct utmem_stream, link);
+	return NULL;
+}
+
+void utpool_streams_settle(struct utmem_engine *e)
+{
+	struct list *l = list_after(&e->streams, NULL), *next;
+	struct utmem_stream *s;
+
+	for (; l; l = next) {
+		next = list_after(&e->streams, l);
+		s = list_entry(l, struct utmem_stream, link);
+		if (s->orphan)
+			e->ops->stream_abort(s);
+	}
+}
+
 int utpool_stream_check_append(const struct utmem_stream *s, uint32_t len)
 {
 	if (s->pool->destroyed)

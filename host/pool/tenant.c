@@ -380,6 +380,7 @@ void utpool_tenants_init(struct utmem_engine *e, const struct utmem_engine_ops *
 	e->mem = *mem;
 	e->private_bytes = 0;
 	e->last_pool_id = 0;
+	e->last_stream_id = 0;
 	list_init(&e->tenants);
 	list_init(&e->streams);
 }

@@ -38,7 +38,8 @@ struct utmem_engine {
 	uint64_t last_pool_id;
 	uint64_t index_age; /* grows when pointers into an index (of any pool) become invalid */
 	struct list tenants;
-	struct list streams; /* in progress, of all pools */
+	struct list streams;	 /* in progress, of all pools */
+	uint32_t last_stream_id; /* in the null engine */
 };
 
 struct utmem_tenant {

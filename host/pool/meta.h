@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What lies beside the arena and says what is in it: which segments hold records, and
+ * whose each store is. With it an engine finds its pools again after its process died.
+ *
+ *	header | segment table | store table
+ *
+ * Every word that changes is changed by one store; an entry of several words counts from
+ * the release store of its state on, which comes last. Zero is "never used". It is
+ * sparse: only the pages of entries that were ever used are touched.
+ *
+ * Owner: host/pool. The engine's thread. Without a meta region every call does nothing.
+ */
+#ifndef UTMEM_POOL_META_H
+#define UTMEM_POOL_META_H
+
+#include "pool.h"
+
+#define META_MAGIC 0x6174656d6d656d74ull /* "tmemmeta" */
+#define META_VERSION 1u
+#define META_PAGE 4096u
+#define META_STORES_MAX 65536u
+
+/* Explicit values: a word that has lost its meaning is none of them. */
+enum meta_closed {
+	META_IN_USE = 0x6f70656e,
+	META_CLOSED = 0x73687574,
+};
+
+struct meta_header {
+	/* written once; under the checksum */
+	uint64_t magic;
+	uint32_t version;
+	uint32_t durable; /* 0, 1 */
+	uint64_t arena_len;
+	uint32_t seg_len, nr_segs;
+	uint64_t salt; /* of all checksums here and in the arena: nobody can forge one */
+	uint64_t checksum;
+	/* one store each */
+	_Alignas(64) uint64_t last_pool_id;
+	uint32_t seq;	    /* of a value, not long ago */
+	uint32_t nr_stores; /* entries of the store table that were ever used */
+	uint32_t closed;    /* enum meta_closed */
+	uint32_t resv;
+};
+_Static_assert(sizeof(struct meta_header) <= META_PAGE, "the header is the first page");
+
+/* A word of the segment table: state (8 bits) | head (4) | ephemeral (1) | when it was opened (48). */
+enum meta_segment {
+	META_SEGMENT_FREE = 1, /* as is 0: nothing in it counts */
+	META_SEGMENT_FULL = 2,
+	META_SEGMENT_OPEN = 3,	/* a head appends to it */
+	META_SEGMENT_CLEAN = 4, /* the cleaner's cursor is in it */
+	META_SEGMENT_DROP = 5,	/* the dropping one is */
+};
+#define META_SEGMENT_STATE 0xffull
+#define META_SEGMENT_HEAD_SHIFT 8
+#define META_SEGMENT_HEAD 0xfull
+#define META_SEGMENT_EPHEMERAL (1ull << 12)
+#define META_SEGMENT_WHEN_SHIFT 16
+
+enum meta_store_state {
+	META_STORE_FREE = 0x66726565,
+	META_STORE_LIVE = 0x6c697665,	  /* its pool's, unless a younger one is */
+	META_STORE_EMPTYING = 0x656d7074, /* the same, and none of its records counts */
+	META_STORE_DYING = 0x6479696e, /* none of its records counts; they are yet to be buried */
+};
+
+/* What a store holds the values of: all that is needed to make the pool again. */
+struct meta_store {
+	uint32_t state;	   /* enum meta_store_state; not under the checksum */
+	uint32_t kind;	   /* META_KIND_* */
+	uint64_t checksum; /* of all that follows, and kind */
+	uint64_t serial;   /* no other store of the arena has or had it; the younger one has more */
+	uint64_t pool_id;
+	uint32_t owner;
+	uint32_t options; /* of the pool; 0 for now */
+	char tenant[UTMEM_POOL_NAME_LEN];
+	char pool[UTMEM_POOL_NAME_LEN];
+	uint8_t resv[88];
+};
+_Static_assert(sizeof(struct meta_store) == 256, "an entry lies within a sector of the disk");
+
+#define META_KIND_EPHEMERAL 1u
+#define META_KIND_SHARED 2u
+#define META_KIND_GUEST_SHARED 4u
+
+#endif /* UTMEM_POOL_META_H */
