@@ -41,13 +41,18 @@ enum walk {
 /* Copy a live record to the cleaner's own segment. LOG_NONE: nowhere to put it. */
 static uint64_t copy(struct pool_engine *e, uint64_t off, bool ephemeral)
 {
-	uint32_t len = record_len(log_record(&e->log, off));
+	struct record *from = log_record(&e->log, off), *r;
+	uint32_t len = log_record_len(&e->log, from);
 	uint64_t to = log_append(&e->log, ephemeral ? LOG_CLEAN_EPHEMERAL : LOG_CLEAN, len);
 
 	if (to == LOG_NONE)
 		return LOG_NONE;
-	memcpy(log_record(&e->log, to), log_record(&e->log, off), len);
-	log_record(&e->log, to)->used = 0;
+	r = log_record(&e->log, to);
+	memcpy(&r->seq, &from->seq, len - sizeof(r->head));
+	r->used = 0;
+	UTMEM_FAIL_POINT("pool_copy_written");
+	record_publish(r, from->value_len);
+	UTMEM_FAIL_POINT("pool_copy_valid");
 	e->nr_cleaned_bytes += len;
 	return to;
 }
@@ -61,10 +66,21 @@ static bool move_keyed(struct pool_engine *e, struct store *st, struct record *r
 		return false;
 	*utpool_index_find_at(&st->index, hash, off) = index_entry(hash, to);
 	if (r->type == RECORD_LARGE) {
-		struct large *l = idmap_get(&e->larges, record_large_id(r));
+		struct large *l = idmap_get(&e->larges, record_large(r).id);
 
 		l->record_off = to;
 	}
+	engine_bury(e, off);
+	return true;
+}
+
+static bool move_stream(struct pool_engine *e, struct large *l, uint64_t off)
+{
+	uint64_t to = copy(e, off, false);
+
+	if (to == LOG_NONE)
+		return false;
+	l->record_off = to;
 	engine_bury(e, off);
 	return true;
 }
@@ -103,16 +119,15 @@ static bool visit_keyed(struct pool_engine *e, struct record *r, uint64_t off, e
 /* A live chunk is on its value's list; what becomes of it depends on that value. */
 static bool visit_chunk(struct pool_engine *e, struct record *r, uint64_t off, enum walk how)
 {
-	struct chunk_id id;
+	struct chunk_id id = record_chunk(r);
 	struct large *l;
 	struct store *st;
 
-	memcpy(&id, record_key(r), sizeof(id));
 	l = idmap_get(&e->larges, id.large);
 	st = l->store;
 	if (st && !st->pool) {
 		l->chunk_off[id.no] = LOG_NONE;
-		l->log_bytes -= record_len(r);
+		l->log_bytes -= log_record_len(&e->log, r);
 		utpool_store_bury(e, st, off);
 	} else if (st && droppable(st, log_record(&e->log, l->record_off), how)) {
 		utpool_store_evict(e, log_record(&e->log, l->record_off), l->record_off);
@@ -122,6 +137,16 @@ static bool visit_chunk(struct pool_engine *e, struct record *r, uint64_t off, e
 				     : e->log.segs[off >> e->log.seg_shift].ephemeral);
 	}
 	return true;
+}
+
+/* What is done about a live record. Return: false when it must stay where it is. */
+static bool visit(struct pool_engine *e, struct record *r, uint64_t off, enum walk how)
+{
+	if (r->type == RECORD_CHUNK)
+		return visit_chunk(e, r, off, how);
+	if (r->type != RECORD_STREAM)
+		return visit_keyed(e, r, off, how);
+	return how == WALK_SWEEP || move_stream(e, idmap_get(&e->larges, record_large(r).id), off);
 }
 
 /* ---- one segment ---- */
@@ -136,24 +161,26 @@ static uint32_t walk(struct pool_engine *e, struct segment *seg, uint32_t pos, u
 	uint64_t start = log_segment_off(&e->log, seg);
 	uint32_t len, walked = 0;
 	struct record *r;
-	bool done;
 
 	while (pos < seg->fill && *budget) {
 		r = log_record(&e->log, start + pos);
 		__builtin_prefetch((const char *)r + WALK_AHEAD);
-		len = record_len(r);
+		len = log_record_len(&e->log, r);
 		walked += r->state == RECORD_LIVE ? WALK_LIVE : 1;
-		if (r->state == RECORD_LIVE) {
-			done = r->type == RECORD_CHUNK ? visit_chunk(e, r, start + pos, how)
-						       : visit_keyed(e, r, start + pos, how);
-			if (!done)
-				break;
-		}
+		if (r->state == RECORD_LIVE && !visit(e, r, start + pos, how))
+			break;
 		pos += len;
 		*budget -= *budget < len ? *budget : len;
 	}
 	e->nr_walked += walked;
 	return pos;
+}
+
+/* So that recovery gives it back: without it there might be no room to go on. */
+static void note_taken(struct pool_engine *e, const struct cursor *c)
+{
+	utpool_meta_segment(&e->meta, (uint32_t)(c->seg - e->log.segs),
+			    c == &e->clean ? META_SEGMENT_CLEAN : META_SEGMENT_DROP);
 }
 
 static void take(struct pool_engine *e, struct cursor *c, struct segment *seg)
@@ -163,6 +190,17 @@ static void take(struct pool_engine *e, struct cursor *c, struct segment *seg)
 	c->pos = 0;
 	c->ahead = 0;
 	c->gain = e->log.seg_len - segment_live(seg);
+	note_taken(e, c);
+}
+
+bool utpool_clean_resume(struct pool_engine *e, struct segment *seg, bool drop)
+{
+	struct cursor *c = drop ? &e->drop : &e->clean;
+
+	if (c->seg)
+		return false;
+	take(e, c, seg);
+	return true;
 }
 
 static void prefetch_place(const struct pool_engine *e, struct record *r)
@@ -186,9 +224,9 @@ static void look_ahead(const struct pool_engine *e, struct cursor *c)
 	while (c->ahead < c->seg->fill && c->ahead < c->pos + INDEX_AHEAD) {
 		r = log_record(&e->log, start + c->ahead);
 		__builtin_prefetch((const char *)r + WALK_AHEAD);
-		if (r->state == RECORD_LIVE && r->type != RECORD_CHUNK)
+		if (r->state == RECORD_LIVE && record_has_store(r))
 			prefetch_place(e, r);
-		c->ahead += record_len(r);
+		c->ahead += log_record_len(&e->log, r);
 	}
 }
 
@@ -261,6 +299,7 @@ static bool drop_cleaned(struct pool_engine *e)
 		return false;
 	e->drop = e->clean;
 	e->clean.seg = NULL;
+	note_taken(e, &e->drop);
 	return true;
 }
 

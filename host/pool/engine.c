@@ -23,6 +23,7 @@
 
 static int pool_init(struct utmem_pool *p)
 {
+	utpool_meta_pool_id(&engine_of(p)->meta, p->id);
 	return utpool_store_open(p, &p->store);
 }
 
@@ -38,6 +39,33 @@ static const struct tenant_hooks hooks = {
 	.quota_fit = utpool_evict_to_quota,
 };
 
+static void keep_content(struct utmem_pool *p)
+{
+	(void)p;
+}
+
+/* Once the stores are gone: pools go, and leave no trace. */
+static const struct tenant_hooks closing_hooks = {
+	.pool_drop = keep_content,
+};
+
+/* Everything private; arena and meta stay as they are. */
+static void shut(struct pool_engine *e)
+{
+	struct utmem_engine *base = &e->base;
+
+	e->meta.begun = false;
+	utpool_store_exit(e);
+	utpool_large_exit(e);
+	base->hooks = &closing_hooks;
+	utpool_tenants_exit(base);
+	utpool_idmap_exit(&e->larges);
+	utpool_idmap_exit(&e->stores);
+	if (e->log.segs)
+		utpool_log_exit(&e->log);
+	base->mem.free(base->mem.ctx, e, sizeof(*e));
+}
+
 static int engine_open(struct utmem_engine **out, const struct utmem_memory *mem)
 {
 	struct pool_engine *e = mem->alloc(mem->ctx, sizeof(*e), _Alignof(struct pool_engine));
@@ -49,50 +77,29 @@ static int engine_open(struct utmem_engine **out, const struct utmem_memory *mem
 	memset(e, 0, sizeof(*e));
 	e->turn = 1; /* a new tenant's is another */
 	utpool_tenants_init(&e->base, &utmem_engine_pool, &hooks, mem);
-	err = utpool_log_init(&e->log, &e->base);
-	if (err) {
-		mem->free(mem->ctx, e, sizeof(*e));
-		return err;
-	}
 	list_init(&e->dying);
 	utpool_idmap_init(&e->stores, &e->base, STORES_MAX);
 	utpool_idmap_init(&e->larges, &e->base, IDMAP_NONE);
+	err = utpool_meta_init(&e->meta, mem);
+	if (!err)
+		err = utpool_log_init(&e->log, &e->base, &e->meta);
+	if (!err)
+		err = e->meta.found ? utpool_recover(e) : utpool_meta_begin(&e->meta, mem);
+	if (err) {
+		shut(e);
+		return err;
+	}
 	*out = &e->base;
 	return 0;
-}
-
-static void drop_streams(struct pool_engine *e)
-{
-	struct list *l;
-
-	while ((l = list_after(&e->base.streams, NULL)))
-		utpool_parts_abort(list_entry(l, struct utmem_stream, link));
-}
-
-static void drop_larges(struct pool_engine *e)
-{
-	struct large *l;
-	uint32_t id;
-
-	for (id = 0; id < e->larges.nr_slots; id++) {
-		l = idmap_get(&e->larges, id);
-		if (l)
-			utpool_large_free(e, l);
-	}
 }
 
 static void engine_close(struct utmem_engine *base)
 {
 	struct pool_engine *e = (struct pool_engine *)base;
 
-	drop_streams(e);
-	utpool_tenants_exit(base);
-	drop_larges(e);
-	utpool_store_exit(e);
-	utpool_idmap_exit(&e->larges);
-	utpool_idmap_exit(&e->stores);
-	utpool_log_exit(&e->log);
-	base->mem.free(base->mem.ctx, e, sizeof(*e));
+	utpool_meta_seq(&e->meta, e->seq);
+	utpool_meta_end(&e->meta);
+	shut(e);
 }
 
 static void engine_recovery(const struct utmem_engine *base, struct utmem_recovery *out)

@@ -7,6 +7,7 @@
  *	get.c	  get, prefetch			large.c   values in chunks
  *	parts.c	  streams			log.c     segments
  *	room.c	  is there room? make some	idmap.c   ids that records hold
+ *	meta.c	  what is said beside the arena	seal.c	  checksums of records
  *	evict.c	  ephemeral values go		clean.c   segments are emptied
  *	tenant.c, stream.c: objects, shared with the null engine (null.c)
  *
@@ -19,12 +20,15 @@
 #include "index.h"
 #include "log.h"
 #include "record.h"
+#include "seal.h"
 #include "stream.h"
 #include "tenant.h"
 
 /* A value's part of its index: 8 bytes in slots of which at least 76 % are used, and the leaf's header. */
 #define INDEX_SHARE 12u
-#define STORES_MAX 65536u /* struct record.store */
+#define STORES_MAX META_STORES_MAX /* struct record.store */
+/* So often is it written down which seq values have. */
+#define SEQ_NOTE_STEP 65536u
 
 /*
  * How much one call may do for the sake of room. A step is a bucket of 8 values looked at,
@@ -50,17 +54,20 @@ struct store {
 	struct list link;	/* engine->dying */
 	uint64_t log_bytes;	/* of its records in the arena, chunks included */
 	uint64_t charged_bytes;
+	uint64_t serial; /* no other store of the arena has or had it */
 	uint16_t id;
 	bool ephemeral;
+	bool emptying; /* recovery found it while it was flushed: none of its records counts */
 };
 
 /* A value that is kept in chunks. */
 struct large {
 	struct store *store; /* NULL: being written, no key leads to it yet */
-	uint64_t record_off; /* of its RECORD_LARGE, when it has a store */
+	uint64_t record_off; /* of its RECORD_LARGE, or RECORD_STREAM; LOG_NONE: not yet written */
 	uint64_t total;
 	uint64_t log_bytes; /* of its chunks */
 	uint32_t id;
+	uint32_t birth; /* with the id, nobody else has or had it */
 	uint32_t nr_chunks;
 	uint64_t chunk_off[]; /* LOG_NONE: not there yet (or no more) */
 };
@@ -76,6 +83,7 @@ struct cursor {
 struct pool_engine {
 	struct utmem_engine base;
 	struct log log;
+	struct meta meta;
 	struct idmap stores, larges;
 	uint32_t nr_dying;   /* stores */
 	struct list dying;   /* those whose index is not yet freed */
@@ -109,7 +117,7 @@ static inline struct pool_engine *engine_of(const struct utmem_pool *p)
 /* The record at @off, which is alive, is dead. */
 static inline void engine_bury(struct pool_engine *e, uint64_t off)
 {
-	log_bury(&e->log, off, record_len(log_record(&e->log, off)));
+	log_bury(&e->log, off, log_record_len(&e->log, log_record(&e->log, off)));
 }
 
 /* Bytes of the arena that are neither dead nor dying, and those that are spoken for. */
@@ -120,22 +128,40 @@ static inline uint64_t engine_live(const struct pool_engine *e)
 
 static inline uint32_t engine_next_seq(struct pool_engine *e)
 {
-	return ++e->seq;
+	if (!(++e->seq % SEQ_NOTE_STEP))
+		utpool_meta_seq(&e->meta, e->seq);
+	return e->seq;
+}
+
+/* All of @r is written, but for its first word. @serial: of its store; 0: it has none. */
+static inline void engine_publish(const struct pool_engine *e, struct record *r, uint32_t value_len,
+				  uint64_t serial)
+{
+	if (e->log.trailer_len)
+		utpool_seal_set(r, value_len, e->meta.salt, serial);
+	UTMEM_FAIL_POINT("pool_record_written");
+	record_publish(r, value_len);
+	UTMEM_FAIL_POINT("pool_record_valid");
 }
 
 /* ---- store.c ---- */
 
 /* A new, empty content for @p. -ENOMEM. */
 int utpool_store_open(struct utmem_pool *p, struct store **out);
+/* For recovery: a store that is dying, until it is revived as the content of @p. -ENOMEM. */
+int utpool_store_restore(struct pool_engine *e, uint32_t id, uint64_t serial, struct store **out);
+int utpool_store_revive(struct pool_engine *e, struct store *st, struct utmem_pool *p);
 /* Its values are gone and uncharged; it is no longer its pool's. */
 void utpool_store_close(struct store *st);
 /* @p gets a new, empty content. -ENOMEM: nothing has changed. */
 int utpool_store_renew(struct utmem_pool *p);
-/* Remove its values one by one; false: there are too many for that. */
+/* Remove its values one by one, all or (should the process die) all; false: there are too many for that. */
 bool utpool_store_empty(struct pool_engine *e, struct store *st);
 /* Free about @nr index leaves of dying stores. Return: false when there was nothing to do. */
 bool utpool_store_reap(struct pool_engine *e, uint32_t nr);
-/* All dying stores, at once: for engine close. */
+/* It goes, when both its index and its records are gone. */
+void utpool_store_free_if_dead(struct pool_engine *e, struct store *st);
+/* All stores, as private memory: for engine close. What they hold stays in the arena. */
 void utpool_store_exit(struct pool_engine *e);
 
 /* What @len bytes under a key of @key_len cost: in the arena, and on the quota. */
@@ -159,6 +185,8 @@ void utpool_store_remove(struct pool_engine *e, struct store *st, uint64_t hash,
 void utpool_store_evict(struct pool_engine *e, struct record *r, uint64_t off);
 /* A record of a dying store was met: bury it, and the store with its last one. */
 void utpool_store_bury(struct pool_engine *e, struct store *st, uint64_t off);
+/* The value of @r comes (1) or goes (-1): counters and charges. */
+void utpool_store_count(struct pool_engine *e, struct store *st, struct record *r, int sign);
 /* @bytes more (or fewer) of the arena belong to @st. */
 void utpool_store_add_bytes(struct pool_engine *e, struct store *st, int64_t bytes);
 
@@ -167,15 +195,23 @@ void utpool_store_add_bytes(struct pool_engine *e, struct store *st, int64_t byt
 /* Longest part of a value in one chunk: a chunk record is exactly log->record_max. */
 static inline uint32_t large_chunk_len(const struct log *log)
 {
-	return log->record_max - sizeof(struct record) - sizeof(struct chunk_id);
+	return log->record_max - sizeof(struct record) - sizeof(struct chunk_id) - log->trailer_len;
 }
 /* Arena and private memory of the chunks of a value of @total bytes. */
 uint64_t utpool_large_cost(const struct log *log, uint64_t total);
+/* Payload bytes of chunk @no. */
+uint32_t utpool_large_chunk_len(const struct log *log, const struct large *l, uint32_t no);
 struct large *utpool_large_alloc(struct pool_engine *e, uint64_t total);
+/* For recovery: one with a known id, which is free; and back, when nothing was there. */
+struct large *utpool_large_restore(struct pool_engine *e, const struct large_ref *ref,
+				   uint64_t total);
+void utpool_large_forget(struct pool_engine *e, struct large *l);
 /* It is whole, and the record at @off of @st leads to it. */
 void utpool_large_attach(struct pool_engine *e, struct large *l, struct store *st, uint64_t off);
 /* Its chunks are dead. */
 void utpool_large_free(struct pool_engine *e, struct large *l);
+/* All of them, as private memory: for engine close. */
+void utpool_large_exit(struct pool_engine *e);
 /* Write @len bytes at @pos; every byte before @pos has been written. -ENOSPC. */
 int utpool_large_write(struct pool_engine *e, struct large *l, bool ephemeral, uint64_t pos,
 		       const void *src, uint32_t len);
@@ -223,6 +259,8 @@ void utpool_evict_to_quota(struct utmem_tenant *t);
 
 /* ---- clean.c ---- */
 
+/* For recovery: a cursor had this segment, which is on no list. False: the cursor has another one. */
+bool utpool_clean_resume(struct pool_engine *e, struct segment *seg, bool drop);
 /* Copy out of segments that give back @gain bytes, about @budget bytes; false: there is none. */
 bool utpool_clean_step(struct pool_engine *e, uint64_t budget, uint32_t gain);
 /* Is there one, or one that was begun? */
@@ -256,5 +294,16 @@ int utpool_parts_commit(struct utmem_stream *s, enum utmem_put_if cond);
 void utpool_parts_abort(struct utmem_stream *s);
 int utpool_parts_adopt(struct utmem_engine *base, uint32_t id, uint64_t filled,
 		       struct utmem_stream **out);
+
+/* For recovery: a stream that was in progress, with what has come of @l. -ENOMEM. */
+int utpool_parts_restore(struct utmem_pool *p, const struct utmem_key *key, struct large *l);
+
+/* ---- recover.c ---- */
+
+/*
+ * Find again what arena and meta hold. -ENOMEM, -EUCLEAN: nothing in them has changed. 0: what is
+ * of no use in them has been buried, and meta is in use.
+ */
+int utpool_recover(struct pool_engine *e);
 
 #endif /* UTMEM_POOL_ENGINE_H */

@@ -17,7 +17,7 @@ static inline void read_value(struct pool_engine *e, struct record *r, uint64_t 
 	if (!len)
 		return;
 	if (r->type == RECORD_LARGE)
-		utpool_large_read(e, idmap_get(&e->larges, record_large_id(r)), off, buf, len);
+		utpool_large_read(e, idmap_get(&e->larges, record_large(r).id), off, buf, len);
 	else
 		memcpy(buf, record_value(r) + off, len);
 }

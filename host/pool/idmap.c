@@ -53,6 +53,27 @@ static bool grow(struct idmap *m)
 	return true;
 }
 
+bool utpool_idmap_reserve(struct idmap *m, uint32_t nr)
+{
+	while (m->nr_slots < nr)
+		if (!grow(m))
+			return false;
+	return true;
+}
+
+void utpool_idmap_relink(struct idmap *m)
+{
+	uint32_t i;
+
+	m->free_head = IDMAP_NONE;
+	for (i = m->nr_slots; i-- > 0;) {
+		if (m->slots[i].object)
+			continue;
+		m->slots[i].next_free = m->free_head;
+		m->free_head = i;
+	}
+}
+
 uint32_t utpool_idmap_add(struct idmap *m, void *object)
 {
 	uint32_t id;

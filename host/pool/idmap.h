@@ -30,6 +30,18 @@ void utpool_idmap_exit(struct idmap *m);
 uint32_t utpool_idmap_add(struct idmap *m, void *object);
 void utpool_idmap_del(struct idmap *m, uint32_t id);
 
+/*
+ * For whoever finds ids again: so many of them can be set, to anything; when all are set, what is
+ * NULL is to be given out. False: no memory.
+ */
+bool utpool_idmap_reserve(struct idmap *m, uint32_t nr);
+void utpool_idmap_relink(struct idmap *m);
+
+static inline void idmap_set(struct idmap *m, uint32_t id, void *object)
+{
+	m->slots[id].object = object;
+}
+
 static inline void *idmap_get(const struct idmap *m, uint32_t id)
 {
 	return id < m->nr_slots ? m->slots[id].object : NULL;

@@ -116,6 +116,60 @@ bool utpool_index_exit(struct index *ix, uint32_t nr)
 	return !ix->dir;
 }
 
+/* ---- an index of a known size ---- */
+
+/* Leaves of so many items are at most filled to begin with: it grows before it is split. */
+#define RESERVE_LEAF_ITEMS (LEAF_BUCKETS_MAX * LEAF_FILL * 2 / 3)
+
+static void leaves_free(struct index *ix, struct index_dir *dir, uint32_t depth, uint64_t nr)
+{
+	while (nr)
+		leaf_free(ix->engine, dir[--nr].leaf);
+	utpool_free(ix->engine, dir, dir_size(depth));
+}
+
+/* A directory in which every slot has a leaf of its own. NULL: no memory. */
+static struct index_dir *dir_make(struct index *ix, uint32_t depth, uint32_t nr_buckets)
+{
+	struct index_dir *dir = utpool_alloc(ix->engine, dir_size(depth), sizeof(void *));
+	uint64_t i;
+
+	if (!dir)
+		return NULL;
+	for (i = 0; i >> depth == 0; i++) {
+		dir[i].leaf = leaf_alloc(ix->engine, nr_buckets, depth);
+		dir[i].nr_buckets = nr_buckets;
+		if (!dir[i].leaf) {
+			leaves_free(ix, dir, depth, i);
+			return NULL;
+		}
+	}
+	return dir;
+}
+
+int utpool_index_reserve(struct index *ix, uint64_t nr)
+{
+	struct index_dir *dir;
+	uint32_t depth = 0;
+
+	while (nr >> depth > RESERVE_LEAF_ITEMS && depth < INDEX_DEPTH_MAX)
+		depth++;
+	dir = dir_make(ix, depth, (uint32_t)(nr >> depth) / LEAF_FILL + 1);
+	if (!dir)
+		return -ENOMEM;
+	leaves_free(ix, ix->dir, ix->depth, 1);
+	ix->dir = dir;
+	ix->depth = depth;
+	return 0;
+}
+
+void utpool_index_prefetch_hash(const struct index *ix, uint64_t hash)
+{
+	struct utmem_key key = {.hash = hash};
+
+	utpool_index_prefetch(ix, &key);
+}
+
 /* ---- one leaf ---- */
 
 /* The two buckets of an entry; the same one twice while the leaf has only one. */
@@ -449,6 +503,21 @@ uint64_t *utpool_index_find_at(const struct index *ix, uint64_t hash, uint64_t o
 	for (; c.mask; c.mask &= c.mask - 1)
 		if (*candidate(&c) == index_entry(hash, off))
 			return candidate(&c);
+	return NULL;
+}
+
+uint64_t *utpool_index_find_same(const struct index *ix, uint64_t hash, uint64_t off)
+{
+	struct utmem_key key = {.hash = hash};
+	struct candidates c = candidates_of(ix, &key);
+	struct record *r = log_record(ix->log, off);
+
+	for (; c.mask; c.mask &= c.mask - 1) {
+		key.data = record_key(r);
+		key.len = r->key_len;
+		if (record_has_key(log_record(ix->log, index_off(*candidate(&c))), &key))
+			return candidate(&c);
+	}
 	return NULL;
 }
 

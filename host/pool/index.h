@@ -68,6 +68,11 @@ uint64_t *utpool_index_search(const struct index *ix, const struct utmem_key *ke
 uint64_t *utpool_index_find_at(const struct index *ix, uint64_t hash, uint64_t off);
 /* Add an entry for a key that is not there. 0, -ENOSPC when no memory was to be had. */
 int utpool_index_insert(struct index *ix, uint64_t hash, uint64_t off);
+/* Make an empty index as large as @nr items want it. -ENOMEM: it is as before. */
+int utpool_index_reserve(struct index *ix, uint64_t nr);
+/* Ask for the buckets of @hash; the slot of a record with the same key as the one at @off, or NULL. */
+void utpool_index_prefetch_hash(const struct index *ix, uint64_t hash);
+uint64_t *utpool_index_find_same(const struct index *ix, uint64_t hash, uint64_t off);
 void utpool_index_remove(struct index *ix, uint64_t hash, uint64_t *slot);
 /* The first slot in use, of an index that is not empty and has one leaf (which any hash leads to). */
 uint64_t *utpool_index_first(const struct index *ix);

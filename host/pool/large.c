@@ -19,14 +19,6 @@ static size_t large_size(uint32_t nr)
 	return sizeof(struct large) + nr * sizeof(uint64_t);
 }
 
-/* Payload bytes of chunk @no. */
-static uint32_t chunk_len(const struct log *log, const struct large *l, uint32_t no)
-{
-	uint64_t left = l->total - (uint64_t)no * large_chunk_len(log);
-
-	return left < large_chunk_len(log) ? (uint32_t)left : large_chunk_len(log);
-}
-
 uint64_t utpool_large_cost(const struct log *log, uint64_t total)
 {
 	uint32_t nr = nr_chunks(log, total);
@@ -35,22 +27,17 @@ uint64_t utpool_large_cost(const struct log *log, uint64_t total)
 
 	if (nr)
 		cost += (uint64_t)(nr - 1) * log->record_max +
-			record_size(sizeof(struct chunk_id), (uint32_t)last);
+			log_record_size(log, sizeof(struct chunk_id), (uint32_t)last);
 	return cost;
 }
 
-struct large *utpool_large_alloc(struct pool_engine *e, uint64_t total)
+static struct large *large_alloc(struct pool_engine *e, uint64_t total)
 {
 	uint32_t nr = nr_chunks(&e->log, total), i;
 	struct large *l = utpool_alloc(&e->base, large_size(nr), _Alignof(struct large));
 
 	if (!l)
 		return NULL;
-	l->id = utpool_idmap_add(&e->larges, l);
-	if (l->id == IDMAP_NONE) {
-		utpool_free(&e->base, l, large_size(nr));
-		return NULL;
-	}
 	l->store = NULL;
 	l->record_off = LOG_NONE;
 	l->total = total;
@@ -59,6 +46,47 @@ struct large *utpool_large_alloc(struct pool_engine *e, uint64_t total)
 	for (i = 0; i < nr; i++)
 		l->chunk_off[i] = LOG_NONE;
 	return l;
+}
+
+struct large *utpool_large_alloc(struct pool_engine *e, uint64_t total)
+{
+	struct large *l = large_alloc(e, total);
+
+	if (!l)
+		return NULL;
+	l->id = utpool_idmap_add(&e->larges, l);
+	if (l->id == IDMAP_NONE) {
+		utpool_free(&e->base, l, large_size(l->nr_chunks));
+		return NULL;
+	}
+	l->birth = engine_next_seq(e);
+	return l;
+}
+
+struct large *utpool_large_restore(struct pool_engine *e, const struct large_ref *ref,
+				   uint64_t total)
+{
+	struct large *l = large_alloc(e, total);
+
+	if (!l)
+		return NULL;
+	l->id = ref->id;
+	l->birth = ref->birth;
+	idmap_set(&e->larges, l->id, l);
+	return l;
+}
+
+void utpool_large_forget(struct pool_engine *e, struct large *l)
+{
+	idmap_set(&e->larges, l->id, NULL);
+	utpool_free(&e->base, l, large_size(l->nr_chunks));
+}
+
+uint32_t utpool_large_chunk_len(const struct log *log, const struct large *l, uint32_t no)
+{
+	uint64_t left = l->total - (uint64_t)no * large_chunk_len(log);
+
+	return left < large_chunk_len(log) ? (uint32_t)left : large_chunk_len(log);
 }
 
 void utpool_large_attach(struct pool_engine *e, struct large *l, struct store *st, uint64_t off)
@@ -81,10 +109,23 @@ void utpool_large_free(struct pool_engine *e, struct large *l)
 	utpool_free(&e->base, l, large_size(l->nr_chunks));
 }
 
+void utpool_large_exit(struct pool_engine *e)
+{
+	struct large *l;
+	uint32_t id;
+
+	for (id = 0; id < e->larges.nr_slots; id++) {
+		l = idmap_get(&e->larges, id);
+		if (l)
+			utpool_free(&e->base, l, large_size(l->nr_chunks));
+	}
+}
+
 static int chunk_open(struct pool_engine *e, struct large *l, bool ephemeral, uint32_t no)
 {
-	uint32_t len = chunk_len(&e->log, l, no);
-	uint64_t off = room_append(e, ephemeral, record_size(sizeof(struct chunk_id), len));
+	uint32_t len = utpool_large_chunk_len(&e->log, l, no),
+		 size = log_record_size(&e->log, sizeof(struct chunk_id), len);
+	uint64_t off = room_append(e, ephemeral, size);
 	struct chunk_id id = {.large = l->id, .no = no};
 	struct record *r;
 
@@ -92,15 +133,30 @@ static int chunk_open(struct pool_engine *e, struct large *l, bool ephemeral, ui
 		return -ENOSPC;
 	r = log_record(&e->log, off);
 	*r = (struct record){
-		.state = RECORD_LIVE,
 		.type = RECORD_CHUNK,
-		.value_len = len,
+		.seq = l->birth,
 		.key_len = sizeof(id),
 	};
 	memcpy(record_key(r), &id, sizeof(id));
+	/* valid before its bytes have come: what leads to them is written when all are there */
+	UTMEM_FAIL_POINT("pool_chunk_written");
+	record_publish(r, len);
+	UTMEM_FAIL_POINT("pool_chunk_valid");
 	l->chunk_off[no] = off;
-	l->log_bytes += record_len(r);
+	l->log_bytes += size;
 	return 0;
+}
+
+/* @len bytes at @at of chunk @no, which is there. */
+static void chunk_fill(struct pool_engine *e, struct large *l, uint32_t no, uint32_t at,
+		       const uint8_t *from, uint32_t len)
+{
+	struct record *r = log_record(&e->log, l->chunk_off[no]);
+
+	memcpy(record_value(r) + at, from, len);
+	if (e->log.trailer_len && at + len == r->value_len)
+		utpool_seal_set(r, r->value_len, e->meta.salt, 0);
+	UTMEM_FAIL_POINT("pool_chunk_filled");
 }
 
 int utpool_large_write(struct pool_engine *e, struct large *l, bool ephemeral, uint64_t pos,
@@ -118,9 +174,9 @@ int utpool_large_write(struct pool_engine *e, struct large *l, bool ephemeral, u
 			if (err)
 				return err;
 		}
-		part = chunk_len(&e->log, l, no) - at;
+		part = utpool_large_chunk_len(&e->log, l, no) - at;
 		part = part < len ? part : len;
-		memcpy(record_value(log_record(&e->log, l->chunk_off[no])) + at, from, part);
+		chunk_fill(e, l, no, at, from, part);
 	}
 	return 0;
 }
@@ -134,7 +190,7 @@ void utpool_large_read(const struct pool_engine *e, const struct large *l, uint6
 	for (; len; len -= part, to += part, off += part) {
 		no = (uint32_t)(off / large_chunk_len(&e->log));
 		at = (uint32_t)(off % large_chunk_len(&e->log));
-		part = chunk_len(&e->log, l, no) - at;
+		part = utpool_large_chunk_len(&e->log, l, no) - at;
 		part = part < len ? part : len;
 		memcpy(to, record_value(log_record(&e->log, l->chunk_off[no])) + at, part);
 	}
@@ -143,7 +199,8 @@ void utpool_large_read(const struct pool_engine *e, const struct large *l, uint6
 uint64_t utpool_large_record(struct pool_engine *e, struct large *l, struct store *st,
 			     const struct utmem_key *key)
 {
-	uint32_t len = record_size(key->len, sizeof(l->id));
+	const struct large_ref ref = {.id = l->id, .birth = l->birth};
+	uint32_t len = log_record_size(&e->log, key->len, sizeof(ref));
 	uint64_t off = room_append(e, st->ephemeral, len);
 	struct record *r;
 
@@ -151,14 +208,13 @@ uint64_t utpool_large_record(struct pool_engine *e, struct large *l, struct stor
 		return LOG_NONE;
 	r = log_record(&e->log, off);
 	*r = (struct record){
-		.state = RECORD_LIVE,
 		.type = RECORD_LARGE,
-		.value_len = (uint32_t)l->total,
 		.seq = engine_next_seq(e),
 		.store = st->id,
 		.key_len = key->len,
 	};
 	memcpy(record_key(r), key->data, key->len);
-	memcpy(record_value(r), &l->id, sizeof(l->id));
+	memcpy(record_value(r), &ref, sizeof(ref));
+	engine_publish(e, r, (uint32_t)l->total, st->serial);
 	return off;
 }

@@ -7,6 +7,7 @@
 
 #include "index.h"
 #include "log.h"
+#include "seal.h"
 
 uint32_t utpool_log_segment_shift(uint64_t arena_len)
 {
@@ -29,7 +30,7 @@ static uint64_t capacity(const struct log *log)
 	return ((uint64_t)nr << log->seg_shift) / 32 * 31;
 }
 
-int utpool_log_init(struct log *log, struct utmem_engine *e)
+int utpool_log_init(struct log *log, struct utmem_engine *e, struct meta *meta)
 {
 	uint64_t len = e->mem.arena_len;
 	uint32_t i;
@@ -40,6 +41,8 @@ int utpool_log_init(struct log *log, struct utmem_engine *e)
 	if (len / LOG_SEGMENT_MIN < LOG_SEGMENTS_LEAST)
 		return -EINVAL;
 	log->engine = e;
+	log->meta = meta;
+	log->trailer_len = meta->durable ? SEAL_LEN : 0;
 	log->base = e->mem.arena;
 	log->seg_shift = utpool_log_segment_shift(len);
 	log->seg_len = 1u << log->seg_shift;
@@ -70,8 +73,14 @@ void utpool_log_exit(struct log *log)
 	utpool_free(log->engine, log->segs, log->nr_segs * sizeof(*log->segs));
 }
 
+static uint32_t segment_idx(const struct log *log, const struct segment *seg)
+{
+	return (uint32_t)(seg - log->segs);
+}
+
 static void segment_free(struct log *log, struct segment *seg)
 {
+	utpool_meta_segment(log->meta, segment_idx(log, seg), META_SEGMENT_FREE);
 	list_del(&seg->link);
 	list_del(&seg->age);
 	log->freed_bytes += seg->fill;
@@ -92,6 +101,7 @@ void utpool_log_file(struct log *log, struct segment *seg)
 		segment_free(log, seg);
 		return;
 	}
+	utpool_meta_segment(log->meta, segment_idx(log, seg), META_SEGMENT_FULL);
 	seg->state = SEGMENT_FULL;
 	list_del(&seg->link);
 	list_add_tail(&log->full[class], &seg->link);
@@ -131,6 +141,8 @@ static void open_segment(struct log *log, enum log_head head)
 	seg->state = SEGMENT_OPEN;
 	seg->ephemeral = head == LOG_PUT_EPHEMERAL || head == LOG_CLEAN_EPHEMERAL;
 	log->heads[head] = seg;
+	log_record(log, log_segment_off(log, seg))->head = 0; /* what was in it has no beginning */
+	utpool_meta_segment_open(log->meta, segment_idx(log, seg), head, seg->ephemeral);
 }
 
 bool utpool_log_open(struct log *log, enum log_head head)

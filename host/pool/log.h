@@ -12,7 +12,9 @@
 #ifndef UTMEM_POOL_LOG_H
 #define UTMEM_POOL_LOG_H
 
+#include "failpoint.h"
 #include "list.h"
+#include "meta.h"
 #include "record.h"
 #include "tenant.h"
 
@@ -71,10 +73,12 @@ struct segment {
 
 struct log {
 	struct utmem_engine *engine;
+	struct meta *meta; /* knows the segments too */
 	uint8_t *base;
 	struct segment *segs;
 	uint32_t nr_segs, seg_len, seg_shift;
-	uint32_t record_max; /* bytes */
+	uint32_t record_max;  /* bytes */
+	uint32_t trailer_len; /* of every record: its checksum, in a durable arena */
 	uint32_t nr_free, nr_hot;
 	uint32_t nr_ticks, nr_opened; /* since the epoch began */
 	uint32_t nr_idle;	      /* calls in a row, LOG_IDLE_CALLS at most */
@@ -95,7 +99,7 @@ struct log {
 uint32_t utpool_log_segment_shift(uint64_t arena_len);
 
 /* -EINVAL: the arena is too small for LOG_SEGMENTS_LEAST; -E2BIG; -ENOMEM. */
-int utpool_log_init(struct log *log, struct utmem_engine *e);
+int utpool_log_init(struct log *log, struct utmem_engine *e, struct meta *meta);
 void utpool_log_exit(struct log *log);
 
 /* Open another segment for @head, with log_append() below. False: none is to be had. */
@@ -136,6 +140,19 @@ static inline uint64_t log_segment_off(const struct log *log, const struct segme
 	return (uint64_t)(seg - log->segs) << log->seg_shift;
 }
 
+/* Bytes in the arena of a record with that key and payload. */
+static inline uint32_t log_record_size(const struct log *log, uint32_t key_len,
+				       uint32_t payload_len)
+{
+	return record_size(key_len, payload_len) + log->trailer_len;
+}
+
+/* The same of a record that is there. */
+static inline uint32_t log_record_len(const struct log *log, const struct record *r)
+{
+	return log_record_size(log, r->key_len, record_payload_len(r));
+}
+
 static inline uint32_t segment_live(const struct segment *seg)
 {
 	return seg->fill - seg->dead;
@@ -165,6 +182,9 @@ static inline uint64_t log_append(struct log *log, enum log_head head, uint32_t 
 	}
 	off = log_segment_off(log, seg) + seg->fill;
 	seg->fill += len;
+	/* old bytes may lie there: the end of the segment's records goes on before the record is valid */
+	if (seg->fill < log->seg_len)
+		log_record(log, off + len)->head = 0;
 	log->appended_bytes += len;
 	log->live_bytes += len;
 	return off;
@@ -176,7 +196,9 @@ static inline void log_bury(struct log *log, uint64_t off, uint32_t len)
 	struct segment *seg = log_segment(log, off);
 	uint32_t live = segment_live(seg) - len;
 
+	UTMEM_FAIL_POINT("pool_bury");
 	log_record(log, off)->state = RECORD_DEAD;
+	UTMEM_FAIL_POINT("pool_buried");
 	seg->dead += len;
 	log->live_bytes -= len;
 	if (seg->state == SEGMENT_FULL &&

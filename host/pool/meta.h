@@ -14,7 +14,7 @@
 #ifndef UTMEM_POOL_META_H
 #define UTMEM_POOL_META_H
 
-#include "pool.h"
+#include "tenant.h"
 
 #define META_MAGIC 0x6174656d6d656d74ull /* "tmemmeta" */
 #define META_VERSION 1u
@@ -84,5 +84,42 @@ _Static_assert(sizeof(struct meta_store) == 256, "an entry lies within a sector 
 #define META_KIND_EPHEMERAL 1u
 #define META_KIND_SHARED 2u
 #define META_KIND_GUEST_SHARED 4u
+
+/* The engine's view of it. */
+struct meta {
+	struct meta_header *hdr; /* NULL: there is none */
+	uint64_t *segs;
+	struct meta_store *stores;
+	bool found; /* it had been formatted */
+	bool begun; /* from here on it is written */
+	bool durable;
+	uint64_t salt;
+	uint64_t last_serial; /* of a store */
+	uint64_t nr_opened;   /* segments, ever */
+};
+
+/*
+ * Look at what is there, and change nothing: 0, -EINVAL (its length, or that of the arena),
+ * -EUCLEAN (damaged), -EPROTONOSUPPORT (newer).
+ */
+int utpool_meta_init(struct meta *m, const struct utmem_memory *mem);
+/* Format it, if it is new. From here on it says that it is in use, and every call below counts. 0. */
+int utpool_meta_begin(struct meta *m, const struct utmem_memory *mem);
+/* The engine is closed in good order. */
+void utpool_meta_end(struct meta *m);
+
+/* A segment's state (but for OPEN); the same again costs nothing. */
+void utpool_meta_segment(struct meta *m, uint32_t idx, enum meta_segment state);
+void utpool_meta_segment_open(struct meta *m, uint32_t idx, uint32_t head, bool ephemeral);
+
+void utpool_meta_pool_id(struct meta *m, uint64_t last);
+void utpool_meta_seq(struct meta *m, uint32_t seq);
+
+/* Store @id is a new content of @p, and has that serial. */
+void utpool_meta_store_add(struct meta *m, uint32_t id, uint64_t serial,
+			   const struct utmem_pool *p);
+void utpool_meta_store_state(struct meta *m, uint32_t id, enum meta_store_state state);
+/* Is what the entry says whole? */
+bool utpool_meta_store_valid(const struct meta *m, const struct meta_store *st);
 
 #endif /* UTMEM_POOL_META_H */

@@ -14,9 +14,15 @@ static uint64_t cost_of(const struct utmem_stream *s)
 	return utpool_store_cost(engine_of(s->pool), s->key_len, s->total, true);
 }
 
+/* Bytes of the record that says that it is in progress. */
+static uint32_t note_len(const struct utmem_stream *s)
+{
+	return log_record_size(&engine_of(s->pool)->log, s->key_len, sizeof(struct stream_ref));
+}
+
 static void charge(struct utmem_stream *s, int sign)
 {
-	int64_t bytes = sign * (int64_t)store_charge(cost_of(s));
+	int64_t bytes = sign * (int64_t)(store_charge(cost_of(s)) + note_len(s));
 
 	s->pool->counters.used_bytes += bytes;
 	s->pool->tenant->used_bytes += bytes;
@@ -25,6 +31,36 @@ static void charge(struct utmem_stream *s, int sign)
 static struct utmem_key key_of(const struct utmem_stream *s)
 {
 	return (struct utmem_key){.data = s->key, .len = s->key_len, .hash = s->hash};
+}
+
+static int write_note(struct pool_engine *e, struct utmem_stream *s)
+{
+	const struct stream_ref ref = {{s->large->id, s->large->birth}, s->pool->id};
+	uint64_t off = room_append(e, false, note_len(s));
+	struct record *r;
+
+	if (off == LOG_NONE)
+		return -ENOSPC;
+	r = log_record(&e->log, off);
+	*r = (struct record){
+		.type = RECORD_STREAM,
+		.seq = engine_next_seq(e),
+		.key_len = s->key_len,
+	};
+	memcpy(record_key(r), s->key, s->key_len);
+	memcpy(record_value(r), &ref, sizeof(ref));
+	engine_publish(e, r, (uint32_t)s->total, 0);
+	s->large->record_off = off;
+	return 0;
+}
+
+/* The parts that are to come have their room. */
+static void promise(struct pool_engine *e, struct utmem_stream *s)
+{
+	s->id = s->large->id;
+	charge(s, 1);
+	s->promised = cost_of(s) - s->large->log_bytes;
+	e->promised_bytes += s->promised;
 }
 
 int utpool_parts_begin(struct utmem_pool *p, const struct utmem_key *key, uint64_t total,
@@ -39,23 +75,25 @@ int utpool_parts_begin(struct utmem_pool *p, const struct utmem_key *key, uint64
 	if (err)
 		return err;
 	/* the old value stays until the commit, so both must fit */
-	err = utpool_room_admit(p, key, cost_of(s), UTMEM_PUT_ALWAYS, true);
-	if (err) {
-		utpool_put_refused(p, key);
-		goto free_stream;
-	}
+	err = utpool_room_admit(p, key, cost_of(s) + note_len(s), UTMEM_PUT_ALWAYS, true);
+	if (err)
+		goto refuse;
 	s->large = utpool_large_alloc(e, total);
 	if (!s->large) {
 		err = -ENOMEM;
 		goto free_stream;
 	}
-	s->id = s->large->id;
-	charge(s, 1);
-	s->promised = cost_of(s);
-	e->promised_bytes += s->promised;
+	err = write_note(e, s);
+	if (err)
+		goto free_large;
+	promise(e, s);
 	*out = s;
 	return 0;
 
+free_large:
+	utpool_large_free(e, s->large);
+refuse:
+	utpool_put_refused(p, key);
 free_stream:
 	utpool_stream_free(s);
 	return err;
@@ -104,18 +142,20 @@ static int link_stream(struct pool_engine *e, struct utmem_stream *s)
 {
 	struct utmem_key key = key_of(s);
 	struct store *st = s->pool->store;
-	uint64_t off = utpool_large_record(e, s->large, st, &key);
+	uint64_t off = utpool_large_record(e, s->large, st, &key), note = s->large->record_off;
 	int err;
 
 	if (off == LOG_NONE)
 		return -ENOSPC;
-	charge(s, -1); /* link charges the same again, to the value */
+	charge(s, -1); /* link charges the value */
 	err = utpool_store_link(e, st, &key, off);
 	if (err) {
 		charge(s, 1);
 		engine_bury(e, off);
+		return err;
 	}
-	return err;
+	engine_bury(e, note);
+	return 0;
 }
 
 int utpool_parts_commit(struct utmem_stream *s, enum utmem_put_if cond)
@@ -144,8 +184,22 @@ void utpool_parts_abort(struct utmem_stream *s)
 	struct pool_engine *e = engine_of(s->pool);
 
 	charge(s, -1);
+	engine_bury(e, s->large->record_off);
 	utpool_large_free(e, s->large);
 	end(e, s);
+}
+
+int utpool_parts_restore(struct utmem_pool *p, const struct utmem_key *key, struct large *l)
+{
+	struct utmem_stream *s;
+	int err = utpool_stream_alloc(p, key, l->total, &s);
+
+	if (err)
+		return err;
+	s->large = l;
+	s->orphan = true;
+	promise(engine_of(p), s);
+	return 0;
 }
 
 /* Are its first @bytes there? A chunk is written from its beginning. */

@@ -10,16 +10,14 @@
 static uint64_t write_value(struct pool_engine *e, struct store *st, const struct utmem_key *key,
 			    const void *value, uint32_t len)
 {
-	uint64_t off = room_append(e, st->ephemeral, record_size(key->len, len));
+	uint64_t off = room_append(e, st->ephemeral, log_record_size(&e->log, key->len, len));
 	struct record *r;
 
 	if (off == LOG_NONE)
 		return LOG_NONE;
 	r = log_record(&e->log, off);
 	*r = (struct record){
-		.state = RECORD_LIVE,
 		.type = RECORD_VALUE,
-		.value_len = len,
 		.seq = engine_next_seq(e),
 		.store = st->id,
 		.key_len = key->len,
@@ -27,14 +25,15 @@ static uint64_t write_value(struct pool_engine *e, struct store *st, const struc
 	copy_bytes(record_key(r), (const uint8_t *)key->data, key->len);
 	if (len)
 		memcpy(record_value(r), value, len);
+	engine_publish(e, r, len, st->serial);
 	return off;
 }
 
 static int put_value(struct utmem_pool *p, const struct utmem_key *key, const void *value,
 		     uint32_t len, enum utmem_put_if cond)
 {
-	uint64_t cost = record_size(key->len, len), off;
 	struct pool_engine *e = engine_of(p);
+	uint64_t cost = log_record_size(&e->log, key->len, len), off;
 	struct store *st;
 	int err = 0;
 
@@ -106,7 +105,7 @@ int utpool_put(struct utmem_pool *p, const struct utmem_key *key, const void *va
 	if (p->destroyed)
 		return -ESTALE;
 
-	if (record_size(key->len, len) > engine_of(p)->log.record_max)
+	if (log_record_size(&engine_of(p)->log, key->len, len) > engine_of(p)->log.record_max)
 		err = put_large(p, key, value, len, cond);
 	else
 		err = put_value(p, key, value, len, cond);

@@ -3,11 +3,18 @@
  * What lies in the arena: records, one after the other.
  *
  *	VALUE	header | key | value
- *	LARGE	header | key | id of its struct large (4 bytes)
+ *	LARGE	header | key | struct large_ref
+ *	STREAM	header | key | struct stream_ref: a large value that is not yet whole
  *	CHUNK	header | struct chunk_id | a part of a large value
  *
- * Owner: host/pool. A record is written whole before anything refers to it; then
- * only `state` and `used` change. Nothing in it is a pointer. The engine's thread.
+ * and, in a durable arena, a checksum of 4 bytes at the end (seal.c).
+ *
+ * A record becomes valid by the release store of its first word, after all the rest; until
+ * then that word is zero, as is the one after the last record of a segment. So whoever
+ * walks over it sees whole records, and where they end, at every moment. Afterwards only
+ * `state` and `used` change (and the bytes of a chunk of a value that is not yet whole).
+ *
+ * Owner: host/pool. Nothing in a record is a pointer. The engine's thread.
  */
 #ifndef UTMEM_POOL_RECORD_H
 #define UTMEM_POOL_RECORD_H
@@ -27,16 +34,23 @@ enum record_type {
 	RECORD_VALUE = 1,
 	RECORD_LARGE = 2,
 	RECORD_CHUNK = 3,
+	RECORD_STREAM = 4,
 };
 
 struct record {
-	uint32_t state : 2;
-	uint32_t value_len : 30; /* of the whole value; of a CHUNK: of its part */
-	uint32_t seq;		 /* grows with each new value of the engine, and wraps */
+	union {
+		uint32_t head; /* 0: nothing is here (yet) */
+		struct {
+			uint32_t state : 2;
+			uint32_t value_len : 30; /* of the whole value; of a CHUNK: of its part */
+		};
+	};
+	uint32_t seq; /* grows with each new value of the engine, and wraps; of a CHUNK: its
+				value's birth */
 	uint32_t type : 3;
 	uint32_t used : 1;   /* read since eviction last came by (ephemeral pools) */
 	uint32_t resv : 1;   /* zero; with a name, so that a new header is stored and not merged */
-	uint32_t store : 16; /* id of the struct store it belongs to; not in a CHUNK */
+	uint32_t store : 16; /* id of the struct store it belongs to; not in CHUNK and STREAM */
 	uint32_t key_len : 11;
 };
 _Static_assert(sizeof(struct record) == 12, "a record header costs 12 bytes per value");
@@ -50,6 +64,17 @@ _Static_assert(UTMEM_POOL_KEY_MAX < 1u << 11, "key_len holds every length");
 struct chunk_id {
 	uint32_t large;
 	uint32_t no;
+};
+
+/* Which struct large has the chunks. Its id is given out again, but with another birth. */
+struct large_ref {
+	uint32_t id;
+	uint32_t birth;
+};
+
+struct stream_ref {
+	struct large_ref large;
+	uint64_t pool_id; /* a pool may be flushed, and have another store, before the commit */
 };
 
 static inline uint8_t *record_key(struct record *r)
@@ -67,21 +92,30 @@ static inline uint32_t record_round(uint64_t len)
 	return (uint32_t)((len + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1));
 }
 
-/* Bytes in the arena of a record with that key and payload. */
+/* Bytes in the arena of a record with that key and payload, without a checksum. */
 static inline uint32_t record_size(uint32_t key_len, uint32_t payload_len)
 {
 	return record_round(sizeof(struct record) + (uint64_t)key_len + payload_len);
 }
 
-/* The same of a record that is there: of a VALUE, of any. */
-static inline uint32_t record_value_len(const struct record *r)
+/* Bytes after the key. */
+static inline uint32_t record_payload_len(const struct record *r)
 {
-	return record_size(r->key_len, r->value_len);
+	if (r->type == RECORD_LARGE)
+		return sizeof(struct large_ref);
+	return r->type == RECORD_STREAM ? sizeof(struct stream_ref) : r->value_len;
 }
 
-static inline uint32_t record_len(const struct record *r)
+/* Does a key of a store lead to it? */
+static inline bool record_has_store(const struct record *r)
 {
-	return record_size(r->key_len, r->type == RECORD_LARGE ? sizeof(uint32_t) : r->value_len);
+	return r->type == RECORD_VALUE || r->type == RECORD_LARGE;
+}
+
+/* All the rest is written: from here on it is valid. */
+static inline void record_publish(struct record *r, uint32_t value_len)
+{
+	__atomic_store_n(&r->head, RECORD_LIVE | value_len << 2, __ATOMIC_RELEASE);
 }
 
 static inline uint64_t load_word(const uint8_t *p)
@@ -128,12 +162,20 @@ static inline bool record_has_key(struct record *r, const struct utmem_key *key)
 	       bytes_equal(record_key(r), (const uint8_t *)key->data, key->len);
 }
 
-/* The id in a LARGE; keys end anywhere, so it is not aligned. */
-static inline uint32_t record_large_id(struct record *r)
+/* In a LARGE or STREAM; keys end anywhere, so it is not aligned. */
+static inline struct large_ref record_large(struct record *r)
 {
-	uint32_t id;
+	struct large_ref ref;
 
-	memcpy(&id, record_value(r), sizeof(id));
+	memcpy(&ref, record_value(r), sizeof(ref));
+	return ref;
+}
+
+static inline struct chunk_id record_chunk(struct record *r)
+{
+	struct chunk_id id;
+
+	memcpy(&id, record_key(r), sizeof(id));
 	return id;
 }
 

@@ -18,15 +18,50 @@
 #define DYING_SWEEP_LEAST (16u << 10)
 #define DYING_SWEEP_MOST (256u << 10)
 
+static struct store *store_alloc(struct pool_engine *e)
+{
+	struct store *st = utpool_alloc(&e->base, sizeof(*st), _Alignof(struct store));
+
+	if (!st)
+		return NULL;
+	memset(st, 0, sizeof(*st));
+	list_init(&st->link);
+	return st;
+}
+
+int utpool_store_restore(struct pool_engine *e, uint32_t id, uint64_t serial, struct store **out)
+{
+	*out = store_alloc(e);
+	if (!*out)
+		return -ENOMEM;
+	(*out)->id = (uint16_t)id;
+	(*out)->serial = serial;
+	idmap_set(&e->stores, id, *out);
+	e->nr_dying++;
+	return 0;
+}
+
+int utpool_store_revive(struct pool_engine *e, struct store *st, struct utmem_pool *p)
+{
+	int err = utpool_index_init(&st->index, &e->base, &e->log);
+
+	if (err)
+		return err;
+	e->nr_dying--;
+	st->pool = p;
+	st->ephemeral = p->kind.ephemeral;
+	p->store = st;
+	return 0;
+}
+
 int utpool_store_open(struct utmem_pool *p, struct store **out)
 {
 	struct pool_engine *e = engine_of(p);
-	struct store *st = utpool_alloc(&e->base, sizeof(*st), _Alignof(struct store));
+	struct store *st = store_alloc(e);
 	uint32_t id = IDMAP_NONE;
 
 	if (!st)
 		return -ENOMEM;
-	memset(st, 0, sizeof(*st));
 	if (!utpool_index_init(&st->index, &e->base, &e->log))
 		id = utpool_idmap_add(&e->stores, st);
 	if (id == IDMAP_NONE) {
@@ -35,9 +70,10 @@ int utpool_store_open(struct utmem_pool *p, struct store **out)
 		return -ENOMEM;
 	}
 	st->id = (uint16_t)id;
+	st->serial = ++e->meta.last_serial;
 	st->pool = p;
 	st->ephemeral = p->kind.ephemeral;
-	list_init(&st->link);
+	utpool_meta_store_add(&e->meta, id, st->serial, p);
 	*out = st;
 	return 0;
 }
@@ -62,13 +98,13 @@ static void add_charge(struct store *st, int64_t bytes)
 		p->tenant->evictable_bytes += bytes;
 }
 
-/* Both its index and its records are gone. */
-static void free_if_dead(struct pool_engine *e, struct store *st)
+void utpool_store_free_if_dead(struct pool_engine *e, struct store *st)
 {
 	if (st->log_bytes || st->index.dir)
 		return;
 	e->nr_dying--;
 	list_del(&st->link);
+	utpool_meta_store_state(&e->meta, st->id, META_STORE_FREE);
 	utpool_idmap_del(&e->stores, st->id);
 	utpool_free(&e->base, st, sizeof(*st));
 }
@@ -82,12 +118,29 @@ static uint64_t dying_sweep(const struct pool_engine *e)
 	return bytes < DYING_SWEEP_MOST ? bytes : DYING_SWEEP_MOST;
 }
 
+/* In one leaf, or the walk over the index is what takes long; and chunks are not many more. */
+static bool is_small(const struct pool_engine *e, const struct store *st)
+{
+	uint64_t nr = st->pool->counters.nr_items;
+
+	return !nr || (nr <= FLUSH_ITEMS_NOW && !st->index.depth &&
+		       st->log_bytes <= (uint64_t)FLUSH_ITEMS_NOW * e->log.record_max);
+}
+
+static void remove_all(struct pool_engine *e, struct store *st)
+{
+	while (st->pool->counters.nr_items)
+		utpool_store_remove(e, st, 0, utpool_index_first(&st->index));
+}
+
 void utpool_store_close(struct store *st)
 {
 	struct utmem_pool *p = st->pool;
 	struct pool_engine *e = engine_of(p);
 
-	utpool_store_empty(e, st);
+	utpool_meta_store_state(&e->meta, st->id, META_STORE_DYING);
+	if (is_small(e, st))
+		remove_all(e, st);
 	add_charge(st, -(int64_t)st->charged_bytes);
 	e->nr_items -= p->counters.nr_items;
 	p->counters.nr_items = 0;
@@ -127,7 +180,7 @@ bool utpool_store_reap(struct pool_engine *e, uint32_t nr)
 	if (utpool_index_exit(&st->index, nr)) {
 		/* from here on only its records know of it */
 		list_del(&st->link);
-		free_if_dead(e, st);
+		utpool_store_free_if_dead(e, st);
 	}
 	return true;
 }
@@ -142,8 +195,7 @@ void utpool_store_exit(struct pool_engine *e)
 		if (!st)
 			continue;
 		utpool_index_exit(&st->index, UINT32_MAX);
-		st->log_bytes = 0;
-		free_if_dead(e, st);
+		utpool_free(&e->base, st, sizeof(*st));
 	}
 }
 
@@ -153,8 +205,9 @@ uint64_t utpool_store_cost(const struct pool_engine *e, uint32_t key_len, uint64
 			   bool chunked)
 {
 	if (!chunked)
-		return record_size(key_len, (uint32_t)len);
-	return record_size(key_len, sizeof(uint32_t)) + utpool_large_cost(&e->log, len);
+		return log_record_size(&e->log, key_len, (uint32_t)len);
+	return log_record_size(&e->log, key_len, sizeof(struct large_ref)) +
+	       utpool_large_cost(&e->log, len);
 }
 
 uint64_t utpool_store_record_cost(const struct pool_engine *e, struct record *r)
@@ -162,7 +215,7 @@ uint64_t utpool_store_record_cost(const struct pool_engine *e, struct record *r)
 	return utpool_store_cost(e, r->key_len, r->value_len, r->type == RECORD_LARGE);
 }
 
-static void count(struct pool_engine *e, struct store *st, struct record *r, int sign)
+void utpool_store_count(struct pool_engine *e, struct store *st, struct record *r, int sign)
 {
 	struct utmem_pool_counters *c = &st->pool->counters;
 
@@ -173,20 +226,23 @@ static void count(struct pool_engine *e, struct store *st, struct record *r, int
 	add_charge(st, sign * (int64_t)store_charge(utpool_store_record_cost(e, r)));
 }
 
-/* The record and, when it has some, its chunks are dead. */
+/* The record and, when it has some, its chunks are dead: in that order, they are nothing without it. */
 static void bury(struct pool_engine *e, struct store *st, struct record *r, uint64_t off)
 {
-	if (r->type == RECORD_LARGE)
-		utpool_large_free(e, idmap_get(&e->larges, record_large_id(r)));
-	utpool_store_add_bytes(e, st, -(int64_t)record_len(r));
+	bool large = r->type == RECORD_LARGE;
+	struct large *l = large ? idmap_get(&e->larges, record_large(r).id) : NULL;
+
+	utpool_store_add_bytes(e, st, -(int64_t)log_record_len(&e->log, r));
 	engine_bury(e, off);
+	if (large)
+		utpool_large_free(e, l);
 }
 
 static void forget(struct pool_engine *e, struct store *st, uint64_t off)
 {
 	struct record *r = log_record(&e->log, off);
 
-	count(e, st, r, -1);
+	utpool_store_count(e, st, r, -1);
 	bury(e, st, r, off);
 }
 
@@ -199,7 +255,8 @@ static void replace_value(struct pool_engine *e, struct store *st, uint64_t *slo
 	uint64_t old_off = index_off(*slot);
 	struct record *old = log_record(&e->log, old_off),
 		      *r = log_record(&e->log, index_off(entry));
-	uint32_t old_len = record_value_len(old), len = record_value_len(r);
+	uint32_t old_len = log_record_size(&e->log, old->key_len, old->value_len),
+		 len = log_record_size(&e->log, r->key_len, r->value_len);
 
 	*slot = entry;
 	if (r->value_len != old->value_len) {
@@ -230,10 +287,10 @@ int utpool_store_link(struct pool_engine *e, struct store *st, const struct utme
 		if (err)
 			return err;
 	}
-	utpool_store_add_bytes(e, st, record_len(r));
+	utpool_store_add_bytes(e, st, log_record_len(&e->log, r));
 	if (r->type == RECORD_LARGE)
-		utpool_large_attach(e, idmap_get(&e->larges, record_large_id(r)), st, off);
-	count(e, st, r, 1);
+		utpool_large_attach(e, idmap_get(&e->larges, record_large(r).id), st, off);
+	utpool_store_count(e, st, r, 1);
 	return 0;
 }
 
@@ -248,14 +305,11 @@ void utpool_store_remove(struct pool_engine *e, struct store *st, uint64_t hash,
 
 bool utpool_store_empty(struct pool_engine *e, struct store *st)
 {
-	const struct utmem_pool_counters *c = &st->pool->counters;
-
-	/* in one leaf, or the walk over the index is what takes long; and chunks are not many more */
-	if (c->nr_items && (c->nr_items > FLUSH_ITEMS_NOW || st->index.depth ||
-			    st->log_bytes > (uint64_t)FLUSH_ITEMS_NOW * e->log.record_max))
+	if (!is_small(e, st))
 		return false;
-	while (c->nr_items)
-		utpool_store_remove(e, st, 0, utpool_index_first(&st->index));
+	utpool_meta_store_state(&e->meta, st->id, META_STORE_EMPTYING);
+	remove_all(e, st);
+	utpool_meta_store_state(&e->meta, st->id, META_STORE_LIVE);
 	return true;
 }
 
@@ -272,5 +326,5 @@ void utpool_store_evict(struct pool_engine *e, struct record *r, uint64_t off)
 void utpool_store_bury(struct pool_engine *e, struct store *st, uint64_t off)
 {
 	bury(e, st, log_record(&e->log, off), off);
-	free_if_dead(e, st);
+	utpool_store_free_if_dead(e, st);
 }

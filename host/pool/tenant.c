@@ -58,37 +58,68 @@ static void pool_free(struct utmem_pool *p)
 	utpool_free(t->engine, p, sizeof(*p));
 }
 
-static int pool_alloc(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
+/* An object that is on no list yet, and has no content. */
+static int pool_alloc(struct utmem_tenant *t, const char *name, const struct utmem_pool_kind *kind,
 		      struct utmem_pool **out)
 {
-	struct utmem_engine *e = t->engine;
 	struct utmem_pool *p;
-	int err;
 
 	if (t->nr_objects == UTPOOL_POOLS_PER_TENANT)
 		return -E2BIG;
-	p = zalloc(e, sizeof(*p));
+	p = zalloc(t->engine, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	p->ops = e->ops;
+	p->ops = t->ops;
 	p->tenant = t;
-	p->id = ++e->last_pool_id;
-	p->kind = spec->kind;
-	strcpy(p->name, spec->name);
+	p->kind = *kind;
+	strcpy(p->name, name);
 	list_init(&p->grants);
+	*out = p;
+	return 0;
+}
+
+static void pool_add(struct utmem_pool *p)
+{
+	struct utmem_tenant *t = p->tenant;
+
+	list_add_tail(&t->pools, &p->link);
+	t->nr_pools++;
+	t->nr_objects++;
+}
+
+static int pool_create(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
+		       struct utmem_pool **out)
+{
+	struct utmem_engine *e = t->engine;
+	struct utmem_pool *p;
+	int err = pool_alloc(t, spec->name, &spec->kind, &p);
+
+	if (err)
+		return err;
+	p->id = ++e->last_pool_id;
 	err = e->hooks->pool_init(p);
 	if (err) {
 		utpool_free(e, p, sizeof(*p));
 		return err;
 	}
-	list_add_tail(&t->pools, &p->link);
-	t->nr_pools++;
-	t->nr_objects++;
+	pool_add(p);
 	*out = p;
 	return 0;
 }
 
-static struct utmem_pool *pool_find(struct utmem_tenant *t, const char *name)
+int utpool_pool_restore(struct utmem_tenant *t, const char *name,
+			const struct utmem_pool_kind *kind, uint64_t id, struct utmem_pool **out)
+{
+	int err = pool_alloc(t, name, kind, out);
+
+	if (err)
+		return err;
+	(*out)->id = id;
+	pool_add(*out);
+	return 0;
+}
+
+struct utmem_pool *utpool_pool_by_name(struct utmem_tenant *t, const char *name)
 {
 	struct utmem_pool *p = NULL;
 
@@ -123,11 +154,11 @@ static int check_spec(const struct utmem_pool *p, const struct utmem_pool_spec *
 static int open_own(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
 		    struct utmem_pool **out)
 {
-	struct utmem_pool *p = pool_find(t, spec->name);
+	struct utmem_pool *p = utpool_pool_by_name(t, spec->name);
 	int err;
 
 	if (!p)
-		return spec->create ? pool_alloc(t, spec, out) : -ENOENT;
+		return spec->create ? pool_create(t, spec, out) : -ENOENT;
 	err = check_own(p, spec);
 	if (!err)
 		err = check_spec(p, spec);
@@ -140,7 +171,7 @@ static int open_own(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
 static int open_foreign(struct utmem_tenant *who, struct utmem_tenant *owner,
 			const struct utmem_pool_spec *spec, struct utmem_pool **out, bool *readonly)
 {
-	struct utmem_pool *p = pool_find(owner, spec->name);
+	struct utmem_pool *p = utpool_pool_by_name(owner, spec->name);
 	struct grant *g = p ? grant_find(p, who) : NULL;
 	int err;
 
@@ -284,17 +315,11 @@ static struct utmem_tenant *tenant_find(struct utmem_engine *e, const char *name
 	return NULL;
 }
 
-int utpool_tenant_add(struct utmem_engine *e, const char *name, uint64_t quota,
-		      struct utmem_tenant **out)
+static int tenant_alloc(struct utmem_engine *e, const char *name, uint64_t quota,
+			struct utmem_tenant **out)
 {
-	struct utmem_tenant *t;
+	struct utmem_tenant *t = zalloc(e, sizeof(*t));
 
-	*out = NULL;
-	if (!utmem_name_valid(name))
-		return -EINVAL;
-	if (tenant_find(e, name))
-		return -EEXIST;
-	t = zalloc(e, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	t->ops = e->ops;
@@ -306,6 +331,40 @@ int utpool_tenant_add(struct utmem_engine *e, const char *name, uint64_t quota,
 	list_add_tail(&e->tenants, &t->link);
 	*out = t;
 	return 0;
+}
+
+/* It was found by open, and somebody wants it. */
+static int tenant_adopt(struct utmem_tenant *t, uint64_t quota, struct utmem_tenant **out)
+{
+	if (!t->found)
+		return -EEXIST;
+	t->found = false;
+	*out = t;
+	return utpool_tenant_quota(t, quota);
+}
+
+int utpool_tenant_add(struct utmem_engine *e, const char *name, uint64_t quota,
+		      struct utmem_tenant **out)
+{
+	struct utmem_tenant *t;
+
+	*out = NULL;
+	if (!utmem_name_valid(name))
+		return -EINVAL;
+	t = tenant_find(e, name);
+	return t ? tenant_adopt(t, quota, out) : tenant_alloc(e, name, quota, out);
+}
+
+int utpool_tenant_restore(struct utmem_engine *e, const char *name, struct utmem_tenant **out)
+{
+	int err = 0;
+
+	*out = tenant_find(e, name);
+	if (!*out)
+		err = tenant_alloc(e, name, UINT64_MAX, out);
+	if (!err)
+		(*out)->found = true;
+	return err;
 }
 
 /* What others have granted to @t. */

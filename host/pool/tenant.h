@@ -57,6 +57,7 @@ struct utmem_tenant {
 	uint32_t nr_pools;	  /* on the list */
 	uint32_t nr_objects;	  /* nr_pools + destroyed ones that are still referenced */
 	uint32_t nr_refs;	  /* attachments and streams, over all its pools */
+	bool found;		  /* by open; nobody has added it since */
 	char name[UTMEM_POOL_NAME_LEN];
 };
 
@@ -98,6 +99,15 @@ void utpool_pool_unref(struct utmem_pool *p);
 void utpool_tenants_init(struct utmem_engine *e, const struct utmem_engine_ops *ops,
 			 const struct tenant_hooks *hooks, const struct utmem_memory *mem);
 void utpool_tenants_exit(struct utmem_engine *e);
+
+/*
+ * For recovery: the tenant of that name, which is made where there is none, and a pool of it, which
+ * has that id and no content yet. -ENOMEM; -EEXIST, -E2BIG (UTPOOL_POOLS_PER_TENANT).
+ */
+int utpool_tenant_restore(struct utmem_engine *e, const char *name, struct utmem_tenant **out);
+int utpool_pool_restore(struct utmem_tenant *t, const char *name,
+			const struct utmem_pool_kind *kind, uint64_t id, struct utmem_pool **out);
+struct utmem_pool *utpool_pool_by_name(struct utmem_tenant *t, const char *name);
 
 /* The same for every engine: these stand in the vtables as they are. */
 int utpool_tenant_add(struct utmem_engine *e, const char *name, uint64_t quota,

@@ -228,7 +228,7 @@ static inline void settle(struct fixture *f)
 static inline uint64_t charge_of(struct fixture *f, uint32_t key_len, uint64_t len)
 {
 	struct pool_engine *e = (struct pool_engine *)f->engine;
-	bool chunked = record_size(key_len, (uint32_t)len) > e->log.record_max;
+	bool chunked = log_record_size(&e->log, key_len, (uint32_t)len) > e->log.record_max;
 
 	return store_charge(utpool_store_cost(e, key_len, len, chunked));
 }
@@ -272,7 +272,7 @@ static inline void check_keyed(struct pool_engine *e, struct record *r, uint64_t
 
 	assert_non_null(st);
 	if (r->type == RECORD_LARGE) {
-		l = idmap_get(&e->larges, record_large_id(r));
+		l = idmap_get(&e->larges, record_large(r).id);
 		assert_non_null(l);
 		assert_ptr_equal(l->store, st);
 		assert_int_equal(l->total, r->value_len);
@@ -285,14 +285,24 @@ static inline void check_keyed(struct pool_engine *e, struct record *r, uint64_t
 	assert_non_null(utpool_index_find_at(&st->index, hash, off));
 }
 
+static inline void check_stream(struct pool_engine *e, struct record *r, uint64_t off)
+{
+	struct large *l = idmap_get(&e->larges, record_large(r).id);
+
+	assert_non_null(l);
+	assert_null(l->store);
+	assert_int_equal(l->birth, record_large(r).birth);
+	assert_int_equal(l->record_off, off);
+	assert_int_equal(l->total, r->value_len);
+}
+
 static inline void check_chunk(struct pool_engine *e, struct record *r, uint64_t off)
 {
-	struct chunk_id id;
-	struct large *l;
+	struct chunk_id id = record_chunk(r);
+	struct large *l = idmap_get(&e->larges, id.large);
 
-	memcpy(&id, record_key(r), sizeof(id));
-	l = idmap_get(&e->larges, id.large);
 	assert_non_null(l);
+	assert_int_equal(l->birth, r->seq);
 	assert_true(id.no < l->nr_chunks);
 	assert_int_equal(l->chunk_off[id.no], off);
 }
@@ -304,20 +314,24 @@ static inline void check_segment(struct pool_engine *e, struct segment *seg, str
 	struct record *r;
 
 	s->nr_free += seg->state == SEGMENT_FREE;
-	for (pos = 0; pos < seg->fill; pos += record_len(r)) {
+	for (pos = 0; pos < seg->fill; pos += log_record_len(&e->log, r)) {
 		r = log_record(&e->log, start + pos);
 		if (r->state == RECORD_DEAD) {
-			dead += record_len(r);
+			dead += log_record_len(&e->log, r);
 			continue;
 		}
 		assert_int_equal(r->state, RECORD_LIVE);
 		if (r->type == RECORD_CHUNK)
 			check_chunk(e, r, start + pos);
+		else if (r->type == RECORD_STREAM)
+			check_stream(e, r, start + pos);
 		else
 			check_keyed(e, r, start + pos);
 	}
 	assert_int_equal(pos, seg->fill);
 	assert_int_equal(dead, seg->dead);
+	if (seg->state != SEGMENT_FREE && seg->fill < e->log.seg_len)
+		assert_int_equal(log_record(&e->log, start + pos)->head, 0);
 	if (seg->state == SEGMENT_FULL)
 		assert_true(segment_live(seg) > 0);
 	s->filled += seg->fill;
