@@ -282,12 +282,21 @@ bool utpool_clean_step(struct pool_engine *e, uint64_t budget, uint32_t gain)
 	return any;
 }
 
+/* Nothing is had cheaply, and what is oldest may go instead of being copied. */
+static bool dropping_is_cheaper(struct pool_engine *e)
+{
+	return !utpool_clean_wanted(e, e->log.seg_len / CLEAN_CHEAP_PART) &&
+	       (e->drop.seg || !list_empty(&e->log.aged));
+}
+
 void utpool_clean_pace(struct pool_engine *e, uint32_t len)
 {
 	uint32_t gain = e->log.seg_len / 16;
 
 	/* walking over a whole segment gains c->gain bytes; a quarter more to get ahead */
-	if (clean_begin(e, gain))
+	if (dropping_is_cheaper(e))
+		utpool_clean_drop(e, (uint64_t)len * 5 / 4 + 64, false);
+	else if (clean_begin(e, gain))
 		utpool_clean_step(e, (uint64_t)len * e->log.seg_len / e->clean.gain * 5 / 4 + 64,
 				  gain);
 }

@@ -121,10 +121,12 @@ static void engine_stat(struct utmem_engine *base, struct utmem_engine_stat *out
 	out->nr_cleaned_bytes = e->nr_cleaned_bytes;
 }
 
-/* Short of segments: whatever gains something; else only what is mostly dead. */
+/* Short of segments: whatever is worth it, as puts see it; else only what is mostly dead. */
 static uint32_t wanted_gain(const struct log *log)
 {
-	return log->nr_free < log->low_water ? log->seg_len / 16 : log->seg_len / 2;
+	if (log->nr_free >= log->low_water)
+		return log->seg_len / 2;
+	return log->seg_len / (list_empty(&log->aged) ? 16 : CLEAN_CHEAP_PART);
 }
 
 /* What came since the last call becomes the cleaner's credit. When nothing came it needs none. */

@@ -259,6 +259,12 @@ void utpool_evict_to_quota(struct utmem_tenant *t);
 
 /* ---- clean.c ---- */
 
+/*
+ * Where less than this part of a segment is to be gained, more than four bytes would be
+ * copied for each: ephemeral values go in their order of age instead, if there are any.
+ */
+#define CLEAN_CHEAP_PART 5u
+
 /* For recovery: a cursor had this segment, which is on no list. False: the cursor has another one. */
 bool utpool_clean_resume(struct pool_engine *e, struct segment *seg, bool drop);
 /* Copy out of segments that give back @gain bytes, about @budget bytes; false: there is none. */

@@ -60,6 +60,29 @@ static void ephemeral_put_always_finds_room_in_a_full_arena(void **state)
 	fixture_close(&f);
 }
 
+/* A cache in which some values are overwritten: its segments have dead bytes, but few each. */
+static void old_values_go_where_moving_others_would_cost_more(void **state)
+{
+	uint64_t random = 1;
+	struct utmem_pool *c;
+	struct fixture f;
+	char key[16];
+	uint32_t i;
+
+	(void)state;
+	fixture_open(&f, 16 * MIB, 1024 * MIB);
+	c = open_pool(&f, "c", true);
+	for (i = 0; i < 400000; i++) {
+		snprintf(key, sizeof(key), "%u", (uint32_t)(next_random(&random) % 100000));
+		assert_int_equal(put(&f, c, key, value, 300), 0);
+	}
+	assert_true(counters(&f, c).nr_evicted > 100000);
+	assert_true(engine_stat(&f).nr_cleaned_bytes < 2 * 400000 * 300ull);
+	assert_true(engine_stat(&f).live_bytes > 16 * MIB * 8 / 10);
+	check(&f);
+	fixture_close(&f);
+}
+
 static void persistent_put_pushes_out_ephemeral_values_of_its_tenant(void **state)
 {
 	struct fixture f;
@@ -397,6 +420,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ephemeral_put_always_finds_room_in_a_full_quota),
 		cmocka_unit_test(ephemeral_put_always_finds_room_in_a_full_arena),
+		cmocka_unit_test(old_values_go_where_moving_others_would_cost_more),
 		cmocka_unit_test(persistent_put_pushes_out_ephemeral_values_of_its_tenant),
 		cmocka_unit_test(
 			persistent_put_pushes_out_ephemeral_values_of_anyone_in_a_full_arena),
