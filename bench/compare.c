@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Loads floor and system with the same keys, then lets them take turns, and prints
+ * Loads yardstick and system with the same keys, then lets them take turns, and prints
  * medians. Called by scenarios, on the main thread; neither spins while the other
  * is measured.
  */
@@ -19,8 +19,8 @@ struct comparison {
 	const char *scenario;
 	const struct options *o;
 	uint64_t items;
-	struct target *floor;
-	struct target *system; /* NULL: the floor alone is shown */
+	struct target *yardstick;
+	struct target *system; /* NULL: the yardstick alone is shown */
 };
 
 static uint64_t nr_items(const struct options *o)
@@ -89,17 +89,20 @@ static uint64_t doorbells(struct target *t)
 
 static int measure(const struct comparison *c, enum bench_op op, const char *op_name)
 {
-	static struct series floor, system;
-	struct series *shown = c->system ? &system : &floor;
+	static struct series yardstick, system;
+	struct series *shown = c->system ? &system : &yardstick;
 	struct load load = round_load(c->o, op, c->items);
 	uint64_t bells = doorbells(c->system);
-	struct row row = {.scenario = c->scenario, .op = op_name, .o = c->o};
+	struct row row = {.scenario = c->scenario,
+			  .op = op_name,
+			  .o = c->o,
+			  .yardstick_name = c->yardstick->name};
 	int err = 0;
 
-	memset(&floor, 0, sizeof(floor));
+	memset(&yardstick, 0, sizeof(yardstick));
 	memset(&system, 0, sizeof(system));
 	for (uint32_t i = 0; i < c->o->rounds && !err; i++) {
-		err = run_round(c->floor, &load, &floor);
+		err = run_round(c->yardstick, &load, &yardstick);
 		if (!err && c->system)
 			err = run_round(c->system, &load, &system);
 	}
@@ -109,7 +112,7 @@ static int measure(const struct comparison *c, enum bench_op op, const char *op_
 	row.rounds = shown->rounds;
 	row.latency = &shown->latency;
 	row.mops = spread_of(shown->mops, shown->rounds);
-	row.floor = spread_of(floor.mops, floor.rounds);
+	row.yardstick = spread_of(yardstick.mops, yardstick.rounds);
 	report_row(&row);
 	return 0;
 }
@@ -127,7 +130,7 @@ static bool has_op(const char *list, const char *name)
 
 static int measure_all(const struct comparison *c)
 {
-	int err = preload(c->floor, c);
+	int err = preload(c->yardstick, c);
 
 	if (!err && c->system)
 		err = preload(c->system, c);
@@ -135,26 +138,28 @@ static int measure_all(const struct comparison *c)
 		err = measure(c, BENCH_PUT, "put");
 	if (!err && has_op(c->o->ops, "get"))
 		err = measure(c, BENCH_GET, "get");
+	if (!err && has_op(c->o->ops, "mix"))
+		err = measure(c, BENCH_MIX, "mix");
 	return err;
 }
 
-int compare(const char *scenario, const struct options *o, const struct target *system)
+int compare(const char *scenario, const struct options *o, const struct target *yardstick,
+	    const struct target *system)
 {
 	struct comparison c = {.scenario = scenario, .o = o, .items = nr_items(o)};
 	int err;
 
-	if (target_floor.open(&c.floor, o, c.items))
+	if (yardstick->open(&c.yardstick, o, c.items))
 		return 1;
 	if (system && system->open(&c.system, o, c.items)) {
-		c.floor->close(c.floor);
+		c.yardstick->close(c.yardstick);
 		return 1;
 	}
-	report_columns(o);
 	err = measure_all(&c);
 	if (err)
 		fprintf(stderr, "utmem-bench: a request failed: %s\n", strerror(-err));
 	if (c.system)
 		c.system->close(c.system);
-	c.floor->close(c.floor);
+	c.yardstick->close(c.yardstick);
 	return err ? 1 : 0;
 }

@@ -18,7 +18,12 @@
 #include "bench/histogram.h"
 #include "bench/options.h"
 
-enum bench_op { BENCH_PUT, BENCH_GET };
+enum bench_op {
+	BENCH_PUT,
+	BENCH_GET,
+	BENCH_DEL,
+	BENCH_MIX, /* of a load alone: half GET, four tenths PUT, one tenth DEL */
+};
 
 #define BENCH_KEY_LEN 16u
 struct bench_key {
@@ -75,6 +80,13 @@ static inline struct bench_key bench_key(uint64_t item)
 	return (struct bench_key){{item * 0xd6e8feb86659fd93ull, ~item}};
 }
 
+static inline enum bench_op bench_mix(uint64_t random)
+{
+	uint64_t tenth = (random >> 32) % 10;
+
+	return tenth < 5 ? BENCH_GET : tenth < 9 ? BENCH_PUT : BENCH_DEL;
+}
+
 struct drive {
 	uint64_t submitted, completed, last, random;
 	uint64_t stamp[BENCH_DEPTH_MAX];
@@ -96,9 +108,12 @@ drive_batch(const struct port *port, void *ctx, const struct load *load, struct 
 							     load->items >>
 						     64);
 		struct bench_key key = bench_key(item);
+		enum bench_op op = load->op;
 
+		if (op == BENCH_MIX)
+			op = bench_mix(bench_random(&d->random));
 		d->stamp[slot] = stamp;
-		err = port->fill(ctx, slot, load->op, &key);
+		err = port->fill(ctx, slot, op, &key);
 		if (err)
 			return err;
 	}

@@ -3,13 +3,15 @@
 #include <string.h>
 
 #include "bench/compare.h"
+#include "bench/report.h"
 #include "bench/scenario.h"
 
 static int run(const struct options *o)
 {
+	report_columns(o, target_floor.name);
 	if (!strcmp(o->transport, "thread"))
-		return compare("loopback", o, &target_thread);
-	return compare("loopback", o, &target_utmem);
+		return compare("loopback", o, &target_floor, &target_thread);
+	return compare("loopback", o, &target_floor, &target_utmem);
 }
 
 const struct scenario scenario_loopback = {

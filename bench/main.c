@@ -7,9 +7,7 @@
 #include "bench/scenario.h"
 
 static const struct scenario *const scenarios[] = {
-	&scenario_ring,
-	&scenario_loopback,
-	&scenario_memory,
+	&scenario_ring, &scenario_loopback, &scenario_engine, &scenario_memory, &scenario_density,
 };
 #define NR_SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
 

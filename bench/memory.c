@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: MIT
-/* `utmem-bench memory`: what an item costs beyond its key and value, as charged and as resident. */
+/*
+ * `utmem-bench memory`: what an item costs beyond its key and value, as charged and as
+ * resident. density.c asks the same.
+ */
+#include "bench/memory.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "bench/drive.h"
 #include "bench/report.h"
 #include "bench/scenario.h"
 #include "bench/stack.h"
 
-#define ITEMS_DEFAULT 1000000u
-#define VALUE_DEFAULT 100u /* where --value is left at its default */
-
 #define VALUE_MAX (64u << 10)
-
-struct cost {
-	uint64_t items, value;
-	double charged, resident, index; /* bytes per item; the first two beyond key and value */
-};
 
 static uint64_t resident_bytes(void)
 {
@@ -32,7 +27,7 @@ static uint64_t resident_bytes(void)
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static int fill(struct utmem_pool *pool, struct utmem_engine *engine, const struct cost *c)
+static int fill(struct utmem_pool *pool, struct utmem_engine *engine, const struct memory_cost *c)
 {
 	static char value[VALUE_MAX];
 	const struct utmem_engine_ops *ops = utmem_ops(engine);
@@ -51,7 +46,7 @@ static int fill(struct utmem_pool *pool, struct utmem_engine *engine, const stru
 	return 0;
 }
 
-static int measure(struct stack *s, struct cost *c, uint64_t resident_before)
+static int measure(struct stack *s, struct memory_cost *c, uint64_t resident_before)
 {
 	struct utmem_pool_spec spec = {.name = "bench", .create = true};
 	const struct utmem_engine_ops *ops = utmem_ops(s->engine);
@@ -76,7 +71,7 @@ static int measure(struct stack *s, struct cost *c, uint64_t resident_before)
 	return err;
 }
 
-static void print_json(const struct options *o, const struct cost *c)
+static void print_json(const struct options *o, const struct memory_cost *c)
 {
 	cJSON *object = cJSON_CreateObject();
 
@@ -92,7 +87,7 @@ static void print_json(const struct options *o, const struct cost *c)
 	report_json(object);
 }
 
-static void print_text(const struct options *o, const struct cost *c)
+static void print_text(const struct options *o, const struct memory_cost *c)
 {
 	printf("engine %s, %llu items of %u-byte keys and %llu-byte values; bytes per item beyond "
 	       "key and value:\n",
@@ -102,20 +97,29 @@ static void print_text(const struct options *o, const struct cost *c)
 	       c->charged, c->resident, c->index);
 }
 
-static int run(const struct options *o)
+int memory_measure(const struct options *o, struct memory_cost *c)
 {
-	struct cost c = {.items = o->items ? o->items : ITEMS_DEFAULT,
-			 .value = o->value == OPTIONS_VALUE_DEFAULT ? VALUE_DEFAULT : o->value};
 	uint64_t before = resident_bytes();
 	struct stack s;
-	int err = -E2BIG;
+	int err;
 
-	if (c.value <= VALUE_MAX)
-		err = stack_open(&s, o->engine, stack_arena_len(c.items, c.value));
-	if (!err) {
-		err = measure(&s, &c, before);
-		stack_close(&s);
-	}
+	c->items = o->items ? o->items : MEMORY_ITEMS_DEFAULT;
+	c->value = o->value == OPTIONS_VALUE_DEFAULT ? MEMORY_VALUE_DEFAULT : o->value;
+	if (c->value > VALUE_MAX)
+		return -E2BIG;
+	err = stack_open(&s, o->engine, stack_arena_len(c->items, c->value));
+	if (err)
+		return err;
+	err = measure(&s, c, before);
+	stack_close(&s);
+	return err;
+}
+
+static int run(const struct options *o)
+{
+	struct memory_cost c;
+	int err = memory_measure(o, &c);
+
 	if (err) {
 		fprintf(stderr, "utmem-bench: memory: %s\n", strerror(-err));
 		return 1;

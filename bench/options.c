@@ -22,6 +22,8 @@ static const struct option_def {
 #define AT(field) offsetof(struct options, field)
 	{"value", "BYTES", KIND_NUMBER, AT(value), 0, 64 << 20, "64",
 	 "length of a value; k and m are understood"},
+	{"sizes", "LIST", KIND_TEXT, AT(sizes), 0, 0, "64,1k,4k,64k,1m",
+	 "engine: lengths of values, one after the other"},
 	{"depth", "N", KIND_NUMBER, AT(depth), 1, BENCH_DEPTH_MAX, "64", "requests in flight"},
 	{"batch", "N", KIND_NUMBER, AT(batch), 0, BENCH_DEPTH_MAX, "0",
 	 "requests per submit; 0: half of the depth"},
@@ -48,17 +50,20 @@ static const struct option_def {
 	{"json", NULL, KIND_SWITCH, AT(json), 0, 0, NULL, "one JSON object per row, nothing else"},
 #undef AT
 };
+#define OPTION_VALUE 0 /* what is a length, is one as --value */
 #define NR_OPTIONS (sizeof(table) / sizeof(table[0]))
 
-static int parse_number(const struct option_def *d, const char *text, uint64_t *out)
+/* Is all of @text up to @stop, or to its end, one number that the option allows? */
+static int parse_number(const struct option_def *d, const char *text, char stop, uint64_t *out)
 {
 	static const char suffixes[] = "kmg";
 	char *end;
 	uint64_t n = strtoull(text, &end, 10);
-	const char *suffix = *end ? strchr(suffixes, *end) : NULL;
+	const char *suffix = *end && *end != stop ? strchr(suffixes, *end) : NULL;
 	unsigned int shift = suffix ? 10 * (unsigned int)(suffix - suffixes + 1) : 0;
 
-	if (end == text || text[0] == '-' || (*end && (!suffix || end[1])))
+	end += suffix ? 1 : 0;
+	if (end == text || text[0] == '-' || (*end && *end != stop))
 		return -1;
 	if (n > d->max >> shift || n << shift < d->min)
 		return -1;
@@ -80,7 +85,7 @@ static int set(struct options *o, const struct option_def *d, const char *text)
 	case KIND_NUMBER:
 		break;
 	}
-	if (!parse_number(d, text, field))
+	if (!parse_number(d, text, 0, field))
 		return 0;
 	fprintf(stderr, "utmem-bench: --%s %s: not a number from %llu to %llu\n", d->name, text,
 		(unsigned long long)d->min, (unsigned long long)d->max);
@@ -110,6 +115,17 @@ static int parse_one(struct options *o, char **word, int left)
 	return -1;
 }
 
+bool options_next_size(const char **sizes, uint64_t *out)
+{
+	const char *text = *sizes;
+
+	if (!text || parse_number(&table[OPTION_VALUE], text, ',', out))
+		return false;
+	text = strchr(text, ',');
+	*sizes = text ? text + 1 : NULL;
+	return true;
+}
+
 /* Is @word one of @words? Both are lists with commas, @word the first of its own. */
 static bool is_one_of(const char *word, const char *words)
 {
@@ -128,7 +144,11 @@ static bool is_one_of(const char *word, const char *words)
 static const char *wrong_word(const struct options *o)
 {
 	bool own = !strchr(o->transport, ':');
+	uint64_t size;
 
+	for (const char *s = o->sizes; s;)
+		if (!options_next_size(&s, &size))
+			return "--sizes: lengths as for --value, with commas";
 	for (const char *op = o->ops; op; op = strchr(op, ',') ? strchr(op, ',') + 1 : NULL)
 		if (!is_one_of(op, "put,get"))
 			return "--ops: put, get, or both with a comma";

@@ -22,6 +22,7 @@ struct options {
 	uint64_t requests; /* of each round instead; 0 = by time */
 	uint64_t poll_usecs;
 	const char *ops;       /* "put,get" */
+	const char *sizes;     /* "64,1k": lengths of values, for scenarios that have many */
 	const char *engine;    /* "pool" or "null" */
 	const char *transport; /* "unix", "local", "thread", or a libutmem transport with a colon */
 	const char *accel;     /* what to print about the machine's virtualisation */
@@ -32,5 +33,7 @@ struct options {
 /* From argv[1] on. Return: 0; -1 after a message to stderr; 1 when help was printed. */
 int options_parse(struct options *o, int argc, char **argv);
 void options_help(void);
+/* The first number of *@sizes into *@out, *@sizes to what follows it. Return: false at the end. */
+bool options_next_size(const char **sizes, uint64_t *out);
 
 #endif /* BENCH_OPTIONS_H */

@@ -62,17 +62,20 @@ void report_begin(const struct options *o, int argc, char **argv)
 	printf("# date: %s\n", date);
 }
 
-void report_columns(const struct options *o)
+void report_columns(const struct options *o, const char *yardstick)
 {
+	char column[32];
+
 	if (o->json)
 		return;
+	snprintf(column, sizeof(column), "%s Mops/s", yardstick);
 	printf("# engine %s, transport %s, host %s, depth %llu, batch %llu; medians of %llu rounds "
 	       "(min-max)\n",
 	       o->engine, o->transport, o->pause ? "asleep before each batch" : "awake",
 	       (unsigned long long)o->depth, (unsigned long long)o->batch,
 	       (unsigned long long)o->rounds);
 	printf("%-8s %-4s %8s %22s %9s %9s %9s %9s %7s %22s %6s %9s\n", "scenario", "op", "value",
-	       "Mops/s", "ns/op", "p50 ns", "p99 ns", "p99.9 ns", "GB/s", "floor Mops/s", "ratio",
+	       "Mops/s", "ns/op", "p50 ns", "p99 ns", "p99.9 ns", "GB/s", column, "ratio",
 	       "bells/op");
 }
 
@@ -83,18 +86,31 @@ static double gbps(const struct row *r)
 
 static void print_row(const struct row *r)
 {
-	char mops[64], floor[64];
+	char mops[64], yardstick[64];
 
 	snprintf(mops, sizeof(mops), "%.4g (%.4g-%.4g)", r->mops.median, r->mops.min, r->mops.max);
-	snprintf(floor, sizeof(floor), "%.4g (%.4g-%.4g)", r->floor.median, r->floor.min,
-		 r->floor.max);
+	snprintf(yardstick, sizeof(yardstick), "%.4g (%.4g-%.4g)", r->yardstick.median,
+		 r->yardstick.min, r->yardstick.max);
 	printf("%-8s %-4s %8llu %22s %9.0f %9llu %9llu %9llu %7.2f %22s %6.2f %9.4f\n", r->scenario,
 	       r->op, (unsigned long long)r->o->value, mops, 1000 / r->mops.median,
 	       (unsigned long long)histogram_percentile(r->latency, 500),
 	       (unsigned long long)histogram_percentile(r->latency, 990),
-	       (unsigned long long)histogram_percentile(r->latency, 999), gbps(r), floor,
-	       r->mops.median / r->floor.median, r->doorbells_per_op);
+	       (unsigned long long)histogram_percentile(r->latency, 999), gbps(r), yardstick,
+	       r->mops.median / r->yardstick.median, r->doorbells_per_op);
 	fflush(stdout);
+}
+
+/* NAME_mops, NAME_mops_min, NAME_mops_max */
+static void add_yardstick(cJSON *object, const struct row *r)
+{
+	char name[48];
+
+	snprintf(name, sizeof(name), "%s_mops", r->yardstick_name);
+	cJSON_AddNumberToObject(object, name, r->yardstick.median);
+	snprintf(name, sizeof(name), "%s_mops_min", r->yardstick_name);
+	cJSON_AddNumberToObject(object, name, r->yardstick.min);
+	snprintf(name, sizeof(name), "%s_mops_max", r->yardstick_name);
+	cJSON_AddNumberToObject(object, name, r->yardstick.max);
 }
 
 static void print_json(const struct row *r)
@@ -114,10 +130,7 @@ static void print_json(const struct row *r)
 		{"p99_ns", (double)histogram_percentile(r->latency, 990)},
 		{"p999_ns", (double)histogram_percentile(r->latency, 999)},
 		{"gbps", gbps(r)},
-		{"floor_mops", r->floor.median},
-		{"floor_mops_min", r->floor.min},
-		{"floor_mops_max", r->floor.max},
-		{"ratio", r->mops.median / r->floor.median},
+		{"ratio", r->mops.median / r->yardstick.median},
 		{"doorbells_per_op", r->doorbells_per_op},
 		{"rounds", r->rounds},
 	};
@@ -131,6 +144,7 @@ static void print_json(const struct row *r)
 	cJSON_AddStringToObject(object, "host", r->o->pause ? "asleep" : "awake");
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		cJSON_AddNumberToObject(object, numbers[i].name, numbers[i].value);
+	add_yardstick(object, r);
 	cJSON_AddStringToObject(object, "commit", UTMEM_BUILD_COMMIT);
 	report_json(object);
 }

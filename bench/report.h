@@ -15,7 +15,8 @@ struct spread {
 struct row {
 	const char *scenario, *op;
 	const struct options *o;
-	struct spread mops, floor;
+	const char *yardstick_name;
+	struct spread mops, yardstick;
 	const struct histogram *latency;
 	double doorbells_per_op;
 	uint32_t rounds;
@@ -25,7 +26,8 @@ struct row {
 struct spread spread_of(double *v, uint32_t n);
 
 void report_begin(const struct options *o, int argc, char **argv);
-void report_columns(const struct options *o);
+/* @yardstick: what the ratio is to. */
+void report_columns(const struct options *o, const char *yardstick);
 void report_row(const struct row *row);
 
 /* For rows of another kind: a cJSON object, printed on one line and freed. */

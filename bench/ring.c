@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "bench/compare.h"
+#include "bench/report.h"
 #include "bench/scenario.h"
 
 static int run(const struct options *o)
@@ -10,7 +11,8 @@ static int run(const struct options *o)
 	struct options own = *o;
 
 	own.engine = own.transport = "none";
-	return compare("ring", &own, NULL);
+	report_columns(&own, target_floor.name);
+	return compare("ring", &own, &target_floor, NULL);
 }
 
 const struct scenario scenario_ring = {

@@ -13,6 +13,7 @@ struct scenario {
 	int (*run)(const struct options *o);
 };
 
-extern const struct scenario scenario_ring, scenario_loopback, scenario_memory;
+extern const struct scenario scenario_ring, scenario_loopback, scenario_engine, scenario_memory,
+	scenario_density;
 
 #endif /* BENCH_SCENARIO_H */

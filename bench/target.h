@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Something that can be loaded and measured: the floor, or a way to the service.
+ * Something that can be loaded and measured: a yardstick, or a way to the service or engine.
  * Owner: bench. One thread.
  */
 #ifndef BENCH_TARGET_H
@@ -20,6 +20,8 @@ struct target {
 };
 
 extern const struct target target_floor;  /* floor.c */
+extern const struct target target_lmdb;	  /* lmdb.c */
+extern const struct target target_direct; /* direct.c: an engine, called by the client itself */
 extern const struct target target_thread; /* thread.c */
 extern const struct target target_utmem;  /* library.c: libutmem over any of its transports */
 

@@ -32,10 +32,15 @@ for args in "loopback" "loopback --pause" "loopback --transport thread" "loopbac
 		}
 	}' <<<"$rows"
 done
+rows=$("$bench" engine --json --rounds 1 --requests 640 --items 100 --sizes 64,4k)
+[ "$(grep -c '"lmdb_mops":.*"ratio":\|"ratio":.*"lmdb_mops":' <<<"$rows")" -eq 6 ] || {
+	echo "engine: not a row for put, get and mix at two sizes: $rows"
+	exit 1
+}
 [ "$("$bench" memory --json --items 1000 | grep -c charged_beyond_payload)" -eq 1 ]
 for wrong in "nothing" "loopback --json=1" "loopback --value 65m" "loopback --value 17179869185g" \
 	"loopback --transport nowhere" "loopback --transport local --engine null" "loopback --engine n" \
-	"loopback --ops put,set" "loopback --ops," "loopback --depth 0" "memory --value 65k"; do
+	"loopback --ops put,set" "loopback --ops," "loopback --depth 0" "engine --sizes 1k," "engine --sizes 65m" "memory --value 65k"; do
 	# shellcheck disable=SC2086
 	if "$bench" $wrong 2>/dev/null; then
 		echo "$wrong: not refused"
