@@ -12,6 +12,8 @@
 
 ASAN_B	:= $(B)/asan
 TSAN_B	:= $(B)/tsan
+# What is built for tests can be ended at its fail points (host/pool/failpoint.h)
+TEST_CFLAGS := -DUTMEM_FAIL_POINTS
 
 test_bins = $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/$(1)/*.c)))
 TEST_DEPS := $(LIBUTMEM_A) $(LIBSERVICE) $(LIBPOOL)
@@ -49,8 +51,8 @@ test: test-build
 
 test-build: deps-test
 	$(Q)$(MAKE) --no-print-directory all build-abi-tests $(FUZZ_TESTS) $(VM_BUILD)
-	$(Q)$(MAKE) --no-print-directory B=$(ASAN_B) SAN=address,undefined OPT=-O1 host-programs build-asan-tests
-	$(Q)$(MAKE) --no-print-directory B=$(TSAN_B) SAN=thread OPT=-O1 build-tsan-tests
+	$(Q)$(MAKE) --no-print-directory B=$(ASAN_B) SAN=address,undefined OPT=-O1 EXTRA_CFLAGS=$(TEST_CFLAGS) host-programs build-asan-tests
+	$(Q)$(MAKE) --no-print-directory B=$(TSAN_B) SAN=thread OPT=-O1 EXTRA_CFLAGS=$(TEST_CFLAGS) build-tsan-tests
 
 # All of them, then every fuzz target for LONG_SECONDS from a seed of its own
 LONG_SECONDS ?= 600

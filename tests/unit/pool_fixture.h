@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -68,20 +70,86 @@ static inline void fixture_release(void *ctx, size_t off, size_t len)
 	f->stock.release(f->stock.ctx, off, len);
 }
 
-/* An engine with one tenant "t" of that quota. */
+/* The stock memory, under the fixture's callbacks. */
+static inline void fixture_take_memory(struct fixture *f, const struct utmem_engine_ops *ops)
+{
+	f->mem = f->stock;
+	f->mem.alloc = fixture_alloc;
+	f->mem.free = fixture_free;
+	f->mem.release = f->stock.release ? fixture_release : NULL;
+	f->mem.ctx = f;
+	f->ops = ops;
+}
+
+/* An engine on the memory that is there, with one tenant "t" of that quota. */
+static inline void fixture_start(struct fixture *f, uint64_t quota)
+{
+	assert_int_equal(f->ops->open(&f->engine, &f->mem), 0);
+	assert_int_equal(f->ops->tenant_add(f->engine, "t", quota, &f->tenant), 0);
+}
+
 static inline void fixture_open_engine(struct fixture *f, const struct utmem_engine_ops *ops,
 				       size_t arena_len, uint64_t quota)
 {
 	memset(f, 0, sizeof(*f));
 	assert_int_equal(utmem_memory_open(&f->stock, arena_len, 42), 0);
-	f->mem = f->stock;
-	f->mem.alloc = fixture_alloc;
-	f->mem.free = fixture_free;
-	f->mem.release = fixture_release;
-	f->mem.ctx = f;
-	f->ops = ops;
-	assert_int_equal(ops->open(&f->engine, &f->mem), 0);
-	assert_int_equal(ops->tenant_add(f->engine, "t", quota, &f->tenant), 0);
+	fixture_take_memory(f, ops);
+	fixture_start(f, quota);
+}
+
+/* Memory that outlives an engine: arena and meta on a memfd, zeroed. */
+static inline void fixture_map(struct fixture *f, size_t arena_len, bool durable)
+{
+	int fd = memfd_create("arena", MFD_CLOEXEC);
+
+	memset(f, 0, sizeof(*f));
+	assert_true(fd >= 0);
+	assert_int_equal(utmem_memory_map(&f->stock, fd, arena_len, 42), 0);
+	close(fd);
+	f->stock.durable = durable;
+	fixture_take_memory(f, &utmem_engine_pool);
+}
+
+static inline void fixture_open_lasting(struct fixture *f, size_t arena_len, uint64_t quota,
+					bool durable)
+{
+	fixture_map(f, arena_len, durable);
+	fixture_start(f, quota);
+}
+
+/* Bytes of meta that were ever written. */
+static inline size_t fixture_meta_used(const struct fixture *f)
+{
+	const struct meta_header *hdr = f->stock.meta;
+
+	return utmem_meta_len(f->stock.arena_len) -
+	       (META_STORES_MAX - hdr->nr_stores) * sizeof(struct meta_store);
+}
+
+/* What another process would find now: all bytes, no engine. Both were mapped with one length. */
+static inline void fixture_copy(struct fixture *to, const struct fixture *from)
+{
+	size_t used = fixture_meta_used(from), had = fixture_meta_used(to);
+
+	memcpy(to->stock.arena, from->stock.arena, from->stock.arena_len);
+	memcpy(to->stock.meta, from->stock.meta, used);
+	if (had > used)
+		memset((uint8_t *)to->stock.meta + used, 0, had - used);
+}
+
+/* Its process dies: nothing is closed, but for what would be a leak here. */
+static inline void fixture_unmap(struct fixture *f)
+{
+	assert_int_equal(f->heap_bytes, 0);
+	utmem_memory_close(&f->stock);
+}
+
+/* Closed in good order and opened again. */
+static inline void fixture_reopen(struct fixture *f, uint64_t quota)
+{
+	f->ops->close(f->engine);
+	assert_int_equal(f->heap_bytes, 0);
+	fixture_start(f, quota);
 }
 
 static inline void fixture_open(struct fixture *f, size_t arena_len, uint64_t quota)
