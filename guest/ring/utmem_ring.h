@@ -264,6 +264,17 @@ static inline void utmem_sq_reader_init(struct utmem_sq_reader *r, void *queue,
 	r->sqes = (const struct utmem_sqe *)((char *)queue + geo->sq_off);
 }
 
+/*
+ * A later life of the host goes on at @start of its private memory; requests before @seen were
+ * accepted in the life before.
+ */
+static inline void utmem_sq_reader_resume(struct utmem_sq_reader *r, void *queue,
+					  const struct utmem_geometry *geo, __u32 start, __u32 seen)
+{
+	utmem_sq_reader_init(r, queue, geo, start);
+	r->end.peer = seen;
+}
+
 /**
  * utmem_sq_peek - how many requests wait
  * @n: out, 0 .. entries
@@ -311,6 +322,27 @@ static inline void utmem_cq_writer_init(struct utmem_cq_writer *w, void *queue,
 	w->published = start;
 	w->page = (struct utmem_ring_page *)queue;
 	w->cqes = (struct utmem_cqe *)((char *)queue + geo->cq_off);
+}
+
+/*
+ * A later life of the host goes on at @start. How far the guest had reaped is not known: whatever a
+ * ring of that size permits is accepted, and a lie costs its author completions.
+ */
+static inline void utmem_cq_writer_resume(struct utmem_cq_writer *w, void *queue,
+					  const struct utmem_geometry *geo, __u32 start)
+{
+	utmem_cq_writer_init(w, queue, geo, start);
+	w->end.peer = start - geo->cq_entries;
+}
+
+/*
+ * Hand over every filled completion, which may have been done before: never less than the guest
+ * has seen. The waiter is to be woken whatever he asked for.
+ */
+static inline void utmem_cq_republish(struct utmem_cq_writer *w)
+{
+	w->published = w->end.own;
+	utmem_store_release(&w->page->cq_tail, w->published); /* C */
 }
 
 /**

@@ -289,6 +289,7 @@ int utpool_put(struct utmem_pool *p, const struct utmem_key *key, const void *va
 void utpool_put_refused(struct utmem_pool *p, const struct utmem_key *key);
 int utpool_del(struct utmem_pool *p, const struct utmem_key *key);
 int utpool_flush(struct utmem_pool *p);
+int utpool_find(struct utmem_pool *p, const struct utmem_key *key);
 int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
 	       uint32_t len, struct utmem_get_result *out);
 void utpool_prefetch_index(const struct utmem_pool *p, struct utmem_key *key);
@@ -298,6 +299,7 @@ int utpool_parts_begin(struct utmem_pool *p, const struct utmem_key *key, uint64
 int utpool_parts_append(struct utmem_stream *s, const void *part, uint32_t len);
 int utpool_parts_commit(struct utmem_stream *s, enum utmem_put_if cond);
 void utpool_parts_abort(struct utmem_stream *s);
+int utpool_parts_find_key(const struct utmem_stream *s);
 int utpool_parts_adopt(struct utmem_engine *base, uint32_t id, uint64_t filled,
 		       struct utmem_stream **out);
 

@@ -50,6 +50,17 @@ int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, 
 	return 0;
 }
 
+int utpool_find(struct utmem_pool *p, const struct utmem_key *key)
+{
+	int err = utpool_key_check(key);
+
+	if (err)
+		return err;
+	if (p->destroyed)
+		return -ESTALE;
+	return index_find(&p->store->index, key) ? 0 : -ENOENT;
+}
+
 void utpool_prefetch_index(const struct utmem_pool *p, struct utmem_key *key)
 {
 	if (p->store)

@@ -161,6 +161,12 @@ static int null_stream_commit(struct utmem_stream *s, enum utmem_put_if cond)
 	return 0;
 }
 
+static int null_stream_find_key(const struct utmem_stream *s)
+{
+	(void)s;
+	return -ENOENT;
+}
+
 static bool null_maintain(struct utmem_engine *e, size_t budget)
 {
 	(void)e;
@@ -194,11 +200,13 @@ const struct utmem_engine_ops utmem_engine_null = {
 	.put = null_put,
 	.get = null_get,
 	.del = null_del,
+	.find = null_del, /* never there */
 	.flush = null_flush,
 	.stream_begin = null_stream_begin,
 	.stream_append = null_stream_append,
 	.stream_commit = null_stream_commit,
 	.stream_abort = utpool_stream_free,
+	.stream_find_key = null_stream_find_key,
 	.stream_id = utpool_stream_id,
 	.stream_adopt = null_stream_adopt,
 	.streams_settle = utpool_streams_settle,

@@ -128,10 +128,16 @@ int utpool_parts_append(struct utmem_stream *s, const void *part, uint32_t len)
 	return err;
 }
 
-static int check_cond(const struct utmem_stream *s, enum utmem_put_if cond)
+int utpool_parts_find_key(const struct utmem_stream *s)
 {
 	struct utmem_key key = key_of(s);
-	bool there = index_find(&s->pool->store->index, &key);
+
+	return utpool_find(s->pool, &key);
+}
+
+static int check_cond(const struct utmem_stream *s, enum utmem_put_if cond)
+{
+	bool there = !utpool_parts_find_key(s);
 
 	if (there && cond == UTMEM_PUT_IF_ABSENT)
 		return -EEXIST;

@@ -231,6 +231,8 @@ struct utmem_engine_ops {
 	int (*get)(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
 		   uint32_t len, struct utmem_get_result *out);
 	int (*del)(struct utmem_pool *p, const struct utmem_key *key);
+	/* Required. Is @key there? 0 or -ENOENT. Nobody has read it: nothing is counted. */
+	int (*find)(struct utmem_pool *p, const struct utmem_key *key);
 	/*
 	 * Required. Bounded work: the values are gone at once, their memory comes back by
 	 * maintain. -ENOMEM, as for a new pool, also while 65,536 contents exist: those of
@@ -249,6 +251,8 @@ struct utmem_engine_ops {
 	int (*stream_append)(struct utmem_stream *s, const void *part, uint32_t len);
 	int (*stream_commit)(struct utmem_stream *s, enum utmem_put_if cond);
 	void (*stream_abort)(struct utmem_stream *s);
+	/* Required. Is the stream's key there, as find has it? */
+	int (*stream_find_key)(const struct utmem_stream *s);
 	/*
 	 * Required. What stands for a stream where a pointer cannot, while it is in progress; another
 	 * one may get it afterwards. adopt: the stream of that id, found by open or begun since, which

@@ -3,6 +3,10 @@
  * Control: CREATE_QUEUE .. POOL_STAT, from queue 0 of a VM's window or, as a call,
  * from the owner of a socket. Called by window.c and by the service's owner, on
  * the draining thread; one request a turn, so that control cannot starve data.
+ *
+ * A request that a death interrupts is executed again. What it makes stands in the ledger
+ * before it is there, and is undone first; what takes away is `acting` once it was found to be right, and
+ * then answers success when there is nothing left to take away.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,6 +30,31 @@ static bool is_zero(const void *p, size_t len)
 	while (len--)
 		any |= *bytes++;
 	return !any;
+}
+
+/* The request was found to be right in this life or the one before, and may have acted. */
+static bool was_acting(const struct utmem_window *w)
+{
+	return w->ledger->admin.state == LEDGER_ADMIN_ACTING;
+}
+
+static void acting(struct utmem_window *w)
+{
+	UTMEM_FAIL_POINT("service_admin_checked");
+	utmem_store_release(&w->ledger->admin.state, LEDGER_ADMIN_ACTING);
+	utmem_compiler_barrier(); /* and only then the act */
+	UTMEM_FAIL_POINT("service_admin_acting");
+}
+
+static void making(struct utmem_window *w, uint32_t made, uint32_t queue_id, uint32_t handle)
+{
+	struct ledger_admin *a = &w->ledger->admin;
+
+	a->made_queue = queue_id;
+	a->made_handle = handle;
+	utmem_store_release(&a->made, made);
+	utmem_compiler_barrier(); /* and only then it is there */
+	UTMEM_FAIL_POINT("service_admin_making");
 }
 
 /* -EINVAL no such id, -ENOENT not in use. */
@@ -84,6 +113,7 @@ static int queue_create(struct utmem_window *w, void *payload)
 	geo.off = off;
 	if (!room_is_clean(w, &geo))
 		return ADMIN_LATER;
+	making(w, LEDGER_MADE_QUEUE, id, 0);
 	err = utsvc_queue_open(w, id, &geo, p->irq_vector, &q);
 	if (err)
 		return err;
@@ -92,6 +122,12 @@ static int queue_create(struct utmem_window *w, void *payload)
 	p->svc_slot = WINDOW_SVC_SLOT;
 	p->geo = geo;
 	return 0;
+}
+
+void utsvc_admin_drop(struct queue *q)
+{
+	utsvc_room_release(&q->window->room, q->geo.off);
+	utsvc_queue_close(q);
 }
 
 static int queue_destroy(struct utmem_window *w, void *payload)
@@ -104,12 +140,12 @@ static int queue_destroy(struct utmem_window *w, void *payload)
 		return -EINVAL;
 	err = queue_find(w, p->queue_id, &q);
 	if (err)
-		return err;
+		return err == -ENOENT && was_acting(w) ? 0 : err;
+	acting(w);
 	utsvc_queue_drain_last(q);
 	utsvc_queue_end(q, UTMEM_QUEUE_GONE, -ECONNRESET);
 	utsvc_queue_wake(q);
-	utsvc_room_release(&w->room, q->geo.off);
-	utsvc_queue_close(q);
+	utsvc_admin_drop(q);
 	return 0;
 }
 
@@ -172,7 +208,7 @@ static struct utmem_pool_spec pool_spec(const struct utmem_admin_pool *p)
 static int handle_find(struct queue *q, uint16_t *handle)
 {
 	for (*handle = 0; *handle < UTMEM_POOLS_PER_QUEUE; (*handle)++) {
-		if (!q->handles[*handle].pool)
+		if (!utsvc_queue_has_handle(q, *handle))
 			return 0;
 	}
 	return -EMFILE;
@@ -184,6 +220,27 @@ static int queue_find_live(struct utmem_window *w, uint32_t id, struct queue **o
 	int err = queue_find(w, id, out);
 
 	return err ? err : (*out)->error;
+}
+
+static bool has_pool(const struct utmem_window *w, const char *name)
+{
+	const struct utmem_engine_ops *ops = w->service->ops;
+	struct utmem_pool *p = NULL;
+
+	while ((p = ops->pool_next(w->cfg.tenant, p))) {
+		if (!strcmp(ops->pool_name(p), name))
+			return true;
+	}
+	return false;
+}
+
+/* A pool that must be new is new when it was not there before the first try. */
+static void pool_open_excl(struct utmem_window *w, struct utmem_pool_spec *spec)
+{
+	if (was_acting(w))
+		spec->excl = false;
+	else if (!has_pool(w, spec->name))
+		acting(w);
 }
 
 static int pool_open(struct utmem_window *w, void *payload)
@@ -207,21 +264,30 @@ static int pool_open(struct utmem_window *w, void *payload)
 	if (err)
 		return err;
 	spec = pool_spec(p);
+	if (spec.excl && owner == w->cfg.tenant)
+		pool_open_excl(w, &spec);
 	err = w->service->ops->pool_open(w->cfg.tenant, owner, &spec, &pool, &readonly);
 	if (err)
 		return err;
-	q->handles[handle] = (struct handle){.pool = pool, .readonly = readonly};
+	UTMEM_FAIL_POINT("service_pool_opened");
+	making(w, LEDGER_MADE_HANDLE, q->id, handle);
+	utsvc_queue_handle_open(q, handle, pool, readonly);
 	p->handle = handle;
 	return 0;
 }
 
-/* The handle that CLOSE, DESTROY and STAT name. */
+/* The handle that CLOSE, DESTROY and STAT name, be its pool there or lost. -EACCES. */
 static int handle_of(struct utmem_window *w, uint32_t queue_id, uint16_t handle, struct queue **q,
 		     struct handle **h)
 {
 	int err = queue_find_live(w, queue_id, q);
 
-	return err ? err : utsvc_queue_handle(*q, handle, h);
+	if (err)
+		return err;
+	if (!utsvc_queue_has_handle(*q, handle))
+		return -EACCES;
+	*h = &(*q)->handles[handle];
+	return 0;
 }
 
 static int pool_close_check(const struct utmem_admin_pool *p)
@@ -240,9 +306,18 @@ static int pool_close(struct utmem_window *w, void *payload)
 	if (!err)
 		err = handle_of(w, p->queue_id, p->handle, &q, &h);
 	if (err)
-		return err;
+		return err == -EACCES && was_acting(w) ? 0 : err;
+	acting(w);
 	utsvc_queue_handle_close(q, p->handle);
 	return 0;
+}
+
+/* May the pool be destroyed by who asks? One that is gone already was destroyed by this very request, or is stale. */
+static int pool_destroy_check(struct utmem_window *w, const struct handle *h)
+{
+	if (h->lost)
+		return was_acting(w) ? 0 : h->lost;
+	return h->readonly || w->service->ops->pool_tenant(h->pool) != w->cfg.tenant ? -EACCES : 0;
 }
 
 static int pool_destroy(struct utmem_window *w, void *payload)
@@ -257,12 +332,16 @@ static int pool_destroy(struct utmem_window *w, void *payload)
 	if (!err)
 		err = handle_of(w, p->queue_id, p->handle, &q, &h);
 	if (err)
-		return err;
-	if (h->readonly || ops->pool_tenant(h->pool) != w->cfg.tenant)
-		return -EACCES;
-	err = ops->pool_destroy(h->pool);
+		return err == -EACCES && was_acting(w) ? 0 : err;
+	err = pool_destroy_check(w, h);
 	if (err)
 		return err;
+	acting(w);
+	if (h->pool)
+		err = ops->pool_destroy(h->pool);
+	if (err)
+		return err;
+	UTMEM_FAIL_POINT("service_pool_destroyed");
 	utsvc_queue_handle_close(q, p->handle);
 	return 0;
 }
@@ -304,6 +383,8 @@ static int pool_stat(struct utmem_window *w, void *payload)
 	if (p->resv0 || p->resv1 || !is_zero(p->resv, sizeof(p->resv)))
 		return -EINVAL;
 	err = handle_of(w, p->queue_id, p->handle, &q, &h);
+	if (!err)
+		err = h->lost;
 	if (err)
 		return err;
 	ops->pool_stat(h->pool, &pool);
@@ -335,20 +416,98 @@ static const struct admin_op *admin_op_find(uint8_t opcode)
 	return slot < sizeof(admin_ops) / sizeof(admin_ops[0]) ? &admin_ops[slot] : NULL;
 }
 
-int utmem_window_admin(struct utmem_window *w, uint8_t opcode, void *payload, size_t len)
+/* ---- exactly once ---- */
+
+/* One that has begun before goes on with what is known of it; all else is new. */
+static void call_begin(struct utmem_window *w, uint64_t serial, uint8_t opcode)
+{
+	struct ledger_admin *a = &w->ledger->admin;
+
+	if (serial != LEDGER_NONE && serial == a->serial && opcode == a->opcode)
+		return;
+	utmem_store_release(&a->made, LEDGER_MADE_NOTHING);
+	utmem_store_release(&a->state, LEDGER_ADMIN_BEGUN);
+	UTMEM_FAIL_POINT("service_admin_new");
+	a->opcode = opcode;
+	utmem_store_release(&a->serial, serial);
+	UTMEM_FAIL_POINT("service_admin_begun");
+}
+
+static void call_finish(struct utmem_window *w, int ret, const void *payload, size_t len)
+{
+	struct ledger_admin *a = &w->ledger->admin;
+
+	a->res = ret;
+	memcpy(a->payload, payload, len);
+	UTMEM_FAIL_POINT("service_admin_answer");
+	utmem_store_release(&a->state, LEDGER_ADMIN_DONE);
+	UTMEM_FAIL_POINT("service_admin_done");
+}
+
+/* Return: what @op says, ADMIN_LATER included; for one that was finished before: what it said then. */
+static int call_run(struct utmem_window *w, uint64_t serial, uint8_t opcode, void *payload)
 {
 	const struct admin_op *op = admin_op_find(opcode);
+	struct ledger_admin *a = &w->ledger->admin;
+	int ret;
+
+	call_begin(w, serial, opcode);
+	if (a->state == LEDGER_ADMIN_DONE) {
+		memcpy(payload, a->payload, op->len);
+		return a->res;
+	}
+	ret = op->run(w, payload);
+	if (ret != ADMIN_LATER)
+		call_finish(w, ret, payload, op->len);
+	return ret;
+}
+
+void utsvc_admin_undo(struct utmem_window *w)
+{
+	struct ledger_admin *a = &w->ledger->admin;
+	struct queue *q;
+
+	if (a->state == LEDGER_ADMIN_DONE || a->made == LEDGER_MADE_NOTHING)
+		return;
+	q = w->queues[a->made_queue];
+	if (q && a->made == LEDGER_MADE_QUEUE)
+		utsvc_admin_drop(q);
+	else if (q && utsvc_queue_has_handle(q, a->made_handle))
+		utsvc_queue_handle_close(q, (uint16_t)a->made_handle);
+	utmem_store_release(&a->made, LEDGER_MADE_NOTHING);
+}
+
+void utsvc_admin_give_up(struct utmem_window *w, int error)
+{
+	call_finish(w, error, w->ledger->admin.payload, 0);
+}
+
+int utmem_window_admin_once(struct utmem_window *w, uint64_t serial, uint8_t opcode, void *payload,
+			    size_t len)
+{
+	const struct admin_op *op = admin_op_find(opcode);
+	uint32_t before;
 	int ret;
 
 	if (!op)
 		return -EOPNOTSUPP;
 	if (len != op->len)
 		return -EINVAL;
+	utsvc_resume_finish(w->service);
+	before = ledger_enter(w->ledger, 0);
 	do
-		ret = op->run(w, payload);
+		ret = call_run(w, serial, opcode, payload);
 	while (ret == ADMIN_LATER);
+	ledger_leave(w->ledger, before);
 	return ret;
 }
+
+int utmem_window_admin(struct utmem_window *w, uint8_t opcode, void *payload, size_t len)
+{
+	return utmem_window_admin_once(w, LEDGER_NONE, opcode, payload, len);
+}
+
+/* ---- queue 0 ---- */
 
 /* Where the payload lies, for an entry that names nothing else. */
 static int entry_check(const struct utmem_sqe *sqe, const struct admin_op *op, uint32_t data_len)
@@ -378,7 +537,7 @@ static int entry_run(struct queue *q, const struct utmem_sqe *sqe)
 		return ret;
 	}
 	copy_once(&payload, q->data + sqe->data_off, op->len);
-	ret = op->run(q->window, &payload);
+	ret = call_run(q->window, q->ledger->done, sqe->opcode, &payload);
 	if (!ret)
 		memcpy(q->data + sqe->data_off, &payload, op->len);
 	return ret;
@@ -388,7 +547,7 @@ uint32_t utsvc_admin_turn(struct utmem_window *w)
 {
 	struct queue *q = w->admin;
 	struct utmem_sqe sqe;
-	uint32_t n;
+	uint32_t n, before;
 	int ret;
 
 	if (q->error)
@@ -399,11 +558,13 @@ uint32_t utsvc_admin_turn(struct utmem_window *w)
 	}
 	if (!n)
 		return 0;
+	before = ledger_enter(w->ledger, 0);
 	utmem_sq_copy(&q->sq, 0, &sqe);
 	ret = entry_run(q, &sqe);
-	if (ret == ADMIN_LATER)
-		return 1;
-	utmem_cq_fill(&q->cq, sqe.user_data, ret, 0);
-	utsvc_queue_complete(q, 1);
+	if (ret != ADMIN_LATER) {
+		ledger_done(q->ledger, sqe.user_data, ret, 0);
+		utsvc_queue_complete(q);
+	}
+	ledger_leave(w->ledger, before);
 	return 1;
 }

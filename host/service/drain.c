@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "host/service/queue.h"
 #include "host/service/request.h"
@@ -106,20 +107,53 @@ static void execute(struct queue *q, const struct batch *b, uint32_t n)
 			a = utsvc_request_dispatch(r, q);
 		else
 			q->window->counters.nr_malformed++;
-		utmem_cq_fill(&q->cq, r->sqe.user_data, a.res, a.flags);
+		ledger_done(q->ledger, r->sqe.user_data, a.res, a.flags);
 	}
 }
 
-void utsvc_queue_complete(struct queue *q, uint32_t n)
+/* Return: how many. */
+static uint32_t outcomes_fill(struct queue *q)
+{
+	const struct ledger_queue *l = q->ledger;
+	uint64_t idx;
+
+	for (idx = l->released; idx != l->done; idx++) {
+		const struct utmem_cqe *out = &l->outcomes[idx % LEDGER_BATCH];
+
+		utmem_cq_fill(&q->cq, out->user_data, out->res, out->flags);
+	}
+	return (uint32_t)(l->done - l->released);
+}
+
+void utsvc_queue_complete(struct queue *q)
 {
 	struct utmem_window *w = q->window;
-	bool wake = utmem_cq_publish(&q->cq);
+	uint32_t n = outcomes_fill(q);
+	bool wake;
 
+	UTMEM_FAIL_POINT("service_filled");
+	wake = utmem_cq_publish(&q->cq);
+	UTMEM_FAIL_POINT("service_published");
 	utmem_sq_release(&q->sq, n);
+	UTMEM_FAIL_POINT("service_sq_released");
+	ledger_released(q->ledger);
+	UTMEM_FAIL_POINT("service_released");
 	w->counters.nr_requests += n;
 	w->counters.nr_batches++;
 	if (wake)
 		utsvc_queue_wake(q);
+}
+
+void utsvc_queue_complete_again(struct queue *q)
+{
+	uint32_t n = outcomes_fill(q);
+
+	utmem_cq_republish(&q->cq);
+	UTMEM_FAIL_POINT("service_republished");
+	utmem_sq_release(&q->sq, n);
+	UTMEM_FAIL_POINT("service_rereleased");
+	ledger_released(q->ledger);
+	q->window->counters.nr_requests += n;
 }
 
 bool utsvc_queue_has_work(struct queue *q)
@@ -132,7 +166,8 @@ bool utsvc_queue_has_work(struct queue *q)
 uint32_t utsvc_queue_drain(struct queue *q, uint64_t *budget)
 {
 	struct utmem_service *s = q->window->service;
-	uint32_t n;
+	struct ledger *ledger = q->window->ledger;
+	uint32_t n, before;
 
 	if (utsvc_queue_peek(q, &n)) {
 		utsvc_queue_break(q);
@@ -140,11 +175,53 @@ uint32_t utsvc_queue_drain(struct queue *q, uint64_t *budget)
 	}
 	if (!n)
 		return 0;
+	before = ledger_enter(ledger, q->id);
 	n = collect(q, s, n < REQUEST_BATCH ? n : REQUEST_BATCH, budget);
 	prefetch_records(s, n);
 	execute(q, &s->batch, n);
-	utsvc_queue_complete(q, n);
+	utsvc_queue_complete(q);
+	ledger_leave(ledger, before);
 	return n;
+}
+
+/* Make the request again from the copies in the ledger; the ring's may have changed since. */
+static int pending_collect(struct queue *q, struct request *r, uint8_t *long_key)
+{
+	const struct ledger_pending *p = &q->ledger->pending;
+	struct utmem_service *s = q->window->service;
+	int err;
+
+	memset(r, 0, sizeof(*r));
+	r->sqe = p->sqe;
+	err = utsvc_request_validate(r, q, long_key);
+	if (err || !request_has_key(r))
+		return err;
+	if (r->key.len > UTMEM_KEY_INLINE)
+		r->key.data = p->key;
+	r->key.hash = s->ops->hash(s->engine, r->key.data, r->key.len);
+	return 0;
+}
+
+static void pending_redo(struct queue *q)
+{
+	struct batch *b = &q->window->service->batch;
+	struct request *r = &b->requests[0];
+	struct answer a = {.res = pending_collect(q, r, b->long_key[0])};
+
+	if (!a.res)
+		a = utsvc_request_redo(r, q);
+	ledger_done(q->ledger, r->sqe.user_data, a.res, a.flags);
+	utsvc_queue_complete(q);
+}
+
+uint32_t utsvc_queue_redo(struct queue *q)
+{
+	uint64_t one = 1; /* byte of budget: the first request alone */
+
+	if (!ledger_has_pending(q->ledger))
+		return utsvc_queue_drain(q, &one);
+	pending_redo(q);
+	return 1;
 }
 
 void utsvc_queue_drain_last(struct queue *q)

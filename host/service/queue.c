@@ -16,34 +16,149 @@ void utsvc_queue_restart(struct queue *q)
 {
 	uint8_t *base = q->window->base + q->geo.off;
 
+	utsvc_ledger_queue_state(q->ledger, LEDGER_QUEUE_FREE, 0);
 	memset(base, 0, UTMEM_PAGE);
 	utmem_sq_reader_init(&q->sq, base, &q->geo, 0);
 	utmem_cq_writer_init(&q->cq, base, &q->geo, 0);
 	q->error = 0;
 	utmem_state_store(q->sq.page, UTMEM_QUEUE_LIVE, 0);
+	utsvc_ledger_queue_init(q->window->ledger, q->id, &q->geo, q->irq_vector);
 }
 
-int utsvc_queue_open(struct utmem_window *w, uint32_t id, const struct utmem_geometry *geo,
-		     uint32_t irq_vector, struct queue **out)
+static struct queue *queue_alloc(struct utmem_window *w, uint32_t id,
+				 const struct utmem_geometry *geo, uint32_t irq_vector)
 {
 	struct queue *q = calloc(1, sizeof(*q));
 
 	if (!q)
-		return -ENOMEM;
+		return NULL;
 	q->window = w;
+	q->ledger = &w->ledger->queues[id];
 	q->id = id;
 	q->irq_vector = irq_vector;
 	q->geo = *geo;
 	q->data = w->base + geo->off + geo->data_off;
 	q->data_len = geo->data_len;
-	utsvc_queue_restart(q);
-	if (id) {
-		w->queues[id] = q;
-		w->nr_queues++;
-		utsvc_share_add(w->share, q);
+	return q;
+}
+
+static void queue_enlist(struct queue *q)
+{
+	struct utmem_window *w = q->window;
+
+	if (!q->id) {
+		w->admin = q;
+		return;
 	}
+	w->queues[q->id] = q;
+	w->nr_queues++;
+	if (!q->error)
+		utsvc_share_add(w->share, q);
+}
+
+int utsvc_queue_open(struct utmem_window *w, uint32_t id, const struct utmem_geometry *geo,
+		     uint32_t irq_vector, struct queue **out)
+{
+	struct queue *q = queue_alloc(w, id, geo, irq_vector);
+
+	if (!q)
+		return -ENOMEM;
+	utsvc_queue_restart(q);
+	queue_enlist(q);
 	*out = q;
 	return 0;
+}
+
+/*
+ * Attach again to a pool of the life before. Its name is only how the engine is asked: rights are those
+ * of now, of another's pool they may have been taken away.
+ */
+static int handle_resume(struct queue *q, uint16_t handle)
+{
+	const struct utmem_engine_ops *ops = q->window->service->ops;
+	const struct ledger_handle *from = &q->ledger->handles[handle];
+	struct handle *h = &q->handles[handle];
+	struct utmem_pool *p = ops->pool_find(q->window->service->engine, from->pool_id);
+	struct utmem_pool_spec spec = {.any_owner = true};
+	int err;
+
+	h->readonly = from->readonly;
+	if (!p) {
+		h->lost = -ESTALE;
+		return 0;
+	}
+	spec.name = ops->pool_name(p);
+	spec.kind = ops->pool_kind(p);
+	err = ops->pool_open(q->window->cfg.tenant, ops->pool_tenant(p), &spec, &h->pool,
+			     &h->readonly);
+	if (err) {
+		h->pool = NULL;
+		h->lost = err;
+	}
+	return err == -ENOMEM ? err : 0;
+}
+
+void utsvc_queue_handles_forget(struct queue *q)
+{
+	uint16_t i;
+
+	for (i = 0; i < UTMEM_POOLS_PER_QUEUE; i++) {
+		if (q->handles[i].pool)
+			utmem_ops(q->handles[i].pool)->pool_close(q->handles[i].pool);
+		q->handles[i] = (struct handle){.pool = NULL};
+	}
+}
+
+static int handles_resume(struct queue *q)
+{
+	uint16_t i;
+	int err = 0;
+
+	for (i = 0; !err && i < UTMEM_POOLS_PER_QUEUE; i++) {
+		if (q->ledger->handles[i].state == LEDGER_HANDLE_OPEN)
+			err = handle_resume(q, i);
+	}
+	if (err)
+		utsvc_queue_handles_forget(q);
+	return err;
+}
+
+int utsvc_queue_resume(struct utmem_window *w, uint32_t id, struct queue **out)
+{
+	const struct ledger_queue *l = &w->ledger->queues[id];
+	struct queue *q = queue_alloc(w, id, &l->geo, l->irq_vector);
+	uint8_t *base;
+	int err = 0;
+
+	if (!q)
+		return -ENOMEM;
+	base = w->base + q->geo.off;
+	utmem_sq_reader_resume(&q->sq, base, &q->geo, (uint32_t)l->released, (uint32_t)l->done);
+	utmem_cq_writer_resume(&q->cq, base, &q->geo, (uint32_t)l->released);
+	q->error = l->state == UTMEM_QUEUE_LIVE ? 0 : l->error;
+	if (!q->error)
+		err = handles_resume(q);
+	if (err) {
+		free(q);
+		return err;
+	}
+	queue_enlist(q);
+	*out = q;
+	return 0;
+}
+
+void utsvc_queue_streams_adopt(struct queue *q)
+{
+	const struct utmem_service *s = q->window->service;
+	uint16_t i;
+
+	for (i = 0; i < UTMEM_STREAMS_PER_QUEUE; i++) {
+		if (!ledger_stream_is_open(q->ledger, i))
+			continue;
+		if (s->ops->stream_adopt(s->engine, q->ledger->streams[i].id,
+					 ledger_stream_filled(q->ledger, i), &q->streams[i]))
+			q->streams[i] = NULL;
+	}
 }
 
 void utsvc_queue_close(struct queue *q)
@@ -51,6 +166,7 @@ void utsvc_queue_close(struct queue *q)
 	struct utmem_window *w = q->window;
 
 	utsvc_queue_end(q, UTMEM_QUEUE_GONE, -ECONNRESET);
+	utsvc_ledger_queue_state(q->ledger, LEDGER_QUEUE_FREE, 0);
 	if (q->id) {
 		w->queues[q->id] = NULL;
 		w->nr_queues--;
@@ -65,8 +181,9 @@ void utsvc_queue_end(struct queue *q, uint32_t state, int error)
 	if (q->error)
 		return;
 	q->error = error;
+	utsvc_ledger_queue_state(q->ledger, state, error);
 	for (i = 0; i < UTMEM_POOLS_PER_QUEUE; i++) {
-		if (q->handles[i].pool)
+		if (utsvc_queue_has_handle(q, i))
 			utsvc_queue_handle_close(q, i);
 	}
 	if (q->id)
@@ -82,31 +199,50 @@ void utsvc_queue_wake(struct queue *q)
 	w->cfg.cb.wake(w->cfg.cb.ctx, q->id, q->irq_vector);
 }
 
-int utsvc_queue_handle(struct queue *q, uint16_t handle, struct handle **out)
+bool utsvc_queue_has_handle(const struct queue *q, uint32_t handle)
 {
-	if (handle >= UTMEM_POOLS_PER_QUEUE || !q->handles[handle].pool)
-		return -EACCES;
-	*out = &q->handles[handle];
-	return 0;
+	return handle < UTMEM_POOLS_PER_QUEUE &&
+	       (q->handles[handle].pool || q->handles[handle].lost);
+}
+
+void utsvc_queue_handle_open(struct queue *q, uint16_t handle, struct utmem_pool *pool,
+			     bool readonly)
+{
+	struct ledger_handle *l = &q->ledger->handles[handle];
+
+	q->handles[handle] = (struct handle){.pool = pool, .readonly = readonly};
+	l->pool_id = utmem_ops(pool)->pool_id(pool);
+	l->readonly = readonly;
+	UTMEM_FAIL_POINT("service_handle_open");
+	utmem_store_release(&l->state, LEDGER_HANDLE_OPEN);
+	UTMEM_FAIL_POINT("service_handle_opened");
+}
+
+/* The ledger first: what the engine still holds then belongs to nobody, and a resume drops it. */
+static void stream_close(struct queue *q, uint16_t i)
+{
+	struct utmem_stream *s = q->streams[i];
+
+	utmem_store_release(&q->ledger->streams[i].state, LEDGER_STREAM_FREE);
+	UTMEM_FAIL_POINT("service_stream_freed");
+	q->streams[i] = NULL;
+	if (s)
+		utmem_ops(s)->stream_abort(s);
 }
 
 void utsvc_queue_handle_close(struct queue *q, uint16_t handle)
 {
-	struct handle *h = &q->handles[handle];
-	unsigned int i;
+	struct utmem_pool *p = q->handles[handle].pool;
+	uint16_t i;
 
 	for (i = 0; i < UTMEM_STREAMS_PER_QUEUE; i++) {
-		if (q->streams[i].stream && q->streams[i].handle == handle)
-			utsvc_stream_close(&q->streams[i]);
+		if (ledger_stream_is_open(q->ledger, i) && q->ledger->streams[i].handle == handle)
+			stream_close(q, i);
 	}
-	utmem_ops(h->pool)->pool_close(h->pool);
-	h->pool = NULL;
-	h->readonly = false;
+	utmem_store_release(&q->ledger->handles[handle].state, LEDGER_HANDLE_FREE);
+	UTMEM_FAIL_POINT("service_handle_freed");
+	q->handles[handle] = (struct handle){.pool = NULL};
+	if (p)
+		utmem_ops(p)->pool_close(p);
 	q->window->service->upkeep = true;
-}
-
-void utsvc_stream_close(struct stream *st)
-{
-	utmem_ops(st->stream)->stream_abort(st->stream);
-	st->stream = NULL;
 }

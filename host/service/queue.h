@@ -12,6 +12,7 @@
 
 #include "guest/ring/utmem_ring.h"
 #include "host/pool/pool.h"
+#include "host/service/ledger.h"
 
 struct utmem_window;
 
@@ -19,21 +20,16 @@ struct utmem_window;
 #define QUEUE_TURN_BYTES (1ull << 20)
 
 struct handle {
-	struct utmem_pool *pool; /* NULL: free */
+	struct utmem_pool *pool; /* NULL: free, or lost */
+	int lost; /* 0, or what uses of it answer: there was a pool in the life before, and is not any more */
 	bool readonly;
-};
-
-/* A multi-part PUT: open from a BEGIN to a COMMIT that succeeds, an ABORT, or the end of its handle. */
-struct stream {
-	struct utmem_stream *stream; /* NULL: free */
-	uint64_t total, done;	     /* bytes */
-	uint16_t handle;
 };
 
 struct queue {
 	struct utmem_sq_reader sq;
 	struct utmem_cq_writer cq;
 	struct utmem_window *window;
+	struct ledger_queue *ledger;
 	uint8_t *data;
 	uint32_t data_len;
 	uint32_t id;
@@ -42,7 +38,11 @@ struct queue {
 	int error;	    /* 0 while LIVE, else the -errno that ended it */
 	struct utmem_geometry geo;
 	struct handle handles[UTMEM_POOLS_PER_QUEUE];
-	struct stream streams[UTMEM_STREAMS_PER_QUEUE];
+	/*
+	 * Multi-part PUTs: open from a BEGIN to a COMMIT that succeeds, an ABORT, or the end of its
+	 * handle. The ledger says which are; one that is open and NULL here is lost (-ESTALE).
+	 */
+	struct utmem_stream *streams[UTMEM_STREAMS_PER_QUEUE];
 };
 
 /* ---- queue.c ---- */
@@ -50,6 +50,8 @@ struct queue {
 /* A LIVE, empty queue at @geo, whose room is the caller's; known to the window as @id. -ENOMEM. */
 int utsvc_queue_open(struct utmem_window *w, uint32_t id, const struct utmem_geometry *geo,
 		     uint32_t irq_vector, struct queue **out);
+/* As the ledger's entry has it, the rings untouched. Known to the window, ended or LIVE. -ENOMEM. */
+int utsvc_queue_resume(struct utmem_window *w, uint32_t id, struct queue **out);
 /* Ends it if it is live, then forgets it. The room stays the caller's. */
 void utsvc_queue_close(struct queue *q);
 /* Empty and LIVE again, all four indices 0. Only for the admin queue, which has no pools. */
@@ -58,11 +60,17 @@ void utsvc_queue_restart(struct queue *q);
 void utsvc_queue_end(struct queue *q, uint32_t state, int error);
 void utsvc_queue_wake(struct queue *q);
 
-/* -EACCES when @handle is not attached. */
-int utsvc_queue_handle(struct queue *q, uint16_t handle, struct handle **out);
+/* Is @handle in use, be its pool there or lost? */
+bool utsvc_queue_has_handle(const struct queue *q, uint32_t handle);
+/* A free handle stands for @pool, which is the queue's from here on. */
+void utsvc_queue_handle_open(struct queue *q, uint16_t handle, struct utmem_pool *pool,
+			     bool readonly);
+/* Let go of every pool, and leave the ledger as it is. */
+void utsvc_queue_handles_forget(struct queue *q);
 /* Aborts the handle's streams, closes its pool. */
 void utsvc_queue_handle_close(struct queue *q, uint16_t handle);
-void utsvc_stream_close(struct stream *st);
+/* Ask the engine for the streams that were open; one that it does not know is lost. */
+void utsvc_queue_streams_adopt(struct queue *q);
 
 /* ---- drain.c ---- */
 
@@ -71,11 +79,15 @@ int utsvc_queue_peek(struct queue *q, uint32_t *n);
 /* After utsvc_queue_peek() said -EPROTO: end it, wake whom it may concern, say why. */
 void utsvc_queue_break(struct queue *q);
 /*
- * @n requests have their completions filled: tell the guest, then let go of the
+ * Fill the completions of all requests that are done: tell the guest, then let go of the
  * requests, then wake who waits. In this order: whoever finds a request still in
  * the ring after a restart knows that nobody was told its outcome.
  */
-void utsvc_queue_complete(struct queue *q, uint32_t n);
+void utsvc_queue_complete(struct queue *q);
+/* The same after a death, when some of it may have been done; the indices are stored in any case. */
+void utsvc_queue_complete_again(struct queue *q);
+/* After a death inside a request: serve that one, first of all. Return: requests served. */
+uint32_t utsvc_queue_redo(struct queue *q);
 /* Would a drain find anything? An index that lies is work, too: the drain ends that queue. */
 bool utsvc_queue_has_work(struct queue *q);
 /*

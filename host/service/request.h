@@ -81,5 +81,7 @@ static inline uint64_t request_cost(const struct request *r)
 
 /* Let a validated request take effect. */
 struct answer utsvc_request_dispatch(const struct request *r, struct queue *q);
+/* The same for one that the ledger has as pending: it may have taken effect, and does so again. */
+struct answer utsvc_request_redo(const struct request *r, struct queue *q);
 
 #endif /* UTMEM_SERVICE_REQUEST_H */

@@ -55,6 +55,27 @@ int utsvc_room_find(const struct room *room, uint64_t len, uint64_t *off)
 	return 0;
 }
 
+bool utsvc_room_is_free(const struct room *room, uint64_t off, uint64_t len)
+{
+	uint32_t i;
+
+	if (off % UTMEM_PAGE || len % UTMEM_PAGE || off < room->first || off > room->end ||
+	    len > room->end - off || room->nr_taken == room->max_taken)
+		return false;
+	for (i = 0; i < room->nr_taken; i++) {
+		const struct room_extent *t = &room->taken[i];
+
+		if (off < t->off + t->len && t->off < off + len)
+			return false;
+	}
+	return true;
+}
+
+void utsvc_room_forget(struct room *room)
+{
+	memset(room->dirty, 0xff, (room->end / UTMEM_PAGE / 64 + 1) * sizeof(*room->dirty));
+}
+
 static void dirty_set(struct room *room, uint64_t page)
 {
 	room->dirty[page / 64] |= 1ull << page % 64;

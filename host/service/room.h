@@ -31,6 +31,10 @@ void utsvc_room_exit(struct room *room);
 int utsvc_room_find(const struct room *room, uint64_t len, uint64_t *off);
 /* Take what utsvc_room_find() gave. Its pages count as dirty from here on. */
 void utsvc_room_take(struct room *room, uint64_t off, uint64_t len);
+/* Is that range inside, whole pages, and free? */
+bool utsvc_room_is_free(const struct room *room, uint64_t off, uint64_t len);
+/* Nobody knows any more what was handed out: every page counts as dirty. */
+void utsvc_room_forget(struct room *room);
 void utsvc_room_release(struct room *room, uint64_t off);
 
 /*

@@ -37,11 +37,20 @@ void utmem_service_exit(struct utmem_service *s)
 	free(s);
 }
 
+void utmem_service_leave(struct utmem_service *s)
+{
+	struct utmem_window *w;
+
+	while ((w = TAILQ_FIRST(&s->windows)))
+		utsvc_window_free(w);
+	free(s);
+}
+
 uint32_t utmem_service_turn(struct utmem_service *s)
 {
 	struct utmem_window *w;
 	struct share *sh;
-	uint32_t served = 0;
+	uint32_t served = utsvc_resume_finish(s);
 
 	TAILQ_FOREACH(w, &s->windows, link)
 	served += utsvc_window_turn(w);
@@ -58,6 +67,8 @@ static bool has_work(struct utmem_service *s)
 	struct utmem_window *w;
 	struct share *sh;
 
+	if (s->nr_resuming)
+		return true;
 	TAILQ_FOREACH(w, &s->windows, link)
 	{
 		if (utsvc_window_has_work(w))

@@ -11,6 +11,8 @@
  *	dispatch.c   a trusted request -> a pool operation -> a result
  *	drain.c	     one queue: peek, copy, validate, prefetch, dispatch, complete
  *	queue.c	     one queue's life, its pools and multi-part PUTs
+ *	ledger.c     what must be remembered when the process dies
+ *	resume.c     a window's second life, from its ledger
  *	room.c	     which pages of a window are taken, and which must be zeroed
  *	window.c     header, control page, hello
  *	share.c	     what one tenant gets in a turn, over all its windows
@@ -49,6 +51,8 @@ struct utmem_window_callbacks {
 	void *ctx;
 };
 
+#define UTMEM_QUEUES_DEFAULT 64u
+
 struct utmem_window_config {
 	void *base;		     /* the mapping; page-aligned, zeroed, outlives the window */
 	uint64_t len;		     /* bytes, power of two >= UTMEM_WINDOW_LEN_MIN */
@@ -60,18 +64,47 @@ struct utmem_window_config {
 	uint32_t max_queues;   /* the admin queue included; 0 = default 64 */
 	uint32_t max_data_len; /* per queue; 0 = a quarter of the window */
 	bool admin_queue; /* true: queue 0 is in the window (VM); false: utmem_window_admin() alone (socket) */
+	/*
+	 * What the window is resumed from: memory that no guest can write, aligned to 64 bytes, zeroed, of at
+	 * least utmem_ledger_len(max_queues), kept as long as the window. NULL: memory of our own,
+	 * which dies with the process.
+	 */
+	void *ledger;
+	size_t ledger_len;
+	/*
+	 * base and ledger come from a life before, which was left or has died: go on with it. Taken
+	 * from the ledger and not from here are then doorbell_token, host_peer, max_queues, max_data_len and
+	 * admin_queue. A ledger that is still all zero begins a new window.
+	 */
+	bool resume;
+	uint64_t now_ms; /* monotonic over all lives; only for resume */
 	struct utmem_window_callbacks cb;
 };
+
+/* Bytes of a ledger; pages of it cost memory once their queue was made. 0: @max_queues is beyond the limit. */
+size_t utmem_ledger_len(uint32_t max_queues);
 
 /* Lifetime. exit: every window has been detached. -ENOMEM. */
 int utmem_service_init(struct utmem_service **out, struct utmem_engine *engine, uint32_t epoch);
 void utmem_service_exit(struct utmem_service *s);
+/*
+ * Instead of exit, between two turns, for another process to go on: frees @s with its windows
+ * and touches nothing else. No window, ledger, pool or stream learns of it.
+ */
+void utmem_service_leave(struct utmem_service *s);
 
 /*
  * Put a window under service: writes header and control page, makes the admin
  * queue. detach drains every queue (as far as a bounded amount of work for the tenant
  * goes), drops it, closes its pools, and marks the control page STOPPED. -EINVAL
  * (size), -ENOMEM.
+ *
+ * With cfg->resume: the queues of the ledger go on where they were, pools are opened again by their ids (one that
+ * is gone answers -ESTALE, one no longer granted -EACCES, until it is closed), and the state is RUNNING
+ * whatever it was. Attach every window of the life before, then repeat the admin calls that were not
+ * answered, then turn: the first of these calls adopts streams, settles the engine's others, publishes
+ * outcomes, executes what each window was in the middle of, and wakes every waiter. Also
+ * -EPROTONOSUPPORT, -EINVAL, -EBADMSG: the ledger is of another version, of another window, or damaged.
  */
 int utmem_window_attach(struct utmem_service *s, struct utmem_window **out,
 			const struct utmem_window_config *cfg);
@@ -83,6 +116,14 @@ void utmem_window_detach(struct utmem_window *w);
  * Return: 0 or -errno.
  */
 int utmem_window_admin(struct utmem_window *w, uint8_t opcode, void *payload, size_t len);
+/*
+ * The same, exactly once for each @serial: a caller who does not know whether the call of a life before was
+ * finished repeats it with the serial of then. One that was is answered from the ledger (payload and
+ * return value), one that was not has been undone and is executed. Only the window's latest serial is
+ * remembered. @serial is anything but UINT64_MAX.
+ */
+int utmem_window_admin_once(struct utmem_window *w, uint64_t serial, uint8_t opcode, void *payload,
+			    size_t len);
 
 /* Refuse new queues (state DRAINING), go on serving those that are there. */
 void utmem_window_draining(struct utmem_window *w);

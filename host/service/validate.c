@@ -74,7 +74,9 @@ static int check_pool(struct request *r, const struct queue *q, unsigned int use
 	if (r->sqe.pool >= UTMEM_POOLS_PER_QUEUE)
 		return -EACCES;
 	h = &q->handles[r->sqe.pool];
-	if (!h->pool || (h->readonly && uses & CHANGE))
+	if (!h->pool)
+		return h->lost ? h->lost : -EACCES;
+	if (h->readonly && uses & CHANGE)
 		return -EACCES;
 	r->pool = h->pool;
 	return 0;

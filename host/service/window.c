@@ -55,7 +55,7 @@ static int config_init(struct utmem_window_config *cfg, const struct utmem_windo
 	if ((uintptr_t)cfg->base % UTMEM_PAGE)
 		return -EINVAL;
 	if (!cfg->max_queues)
-		cfg->max_queues = WINDOW_QUEUES_DEFAULT;
+		cfg->max_queues = UTMEM_QUEUES_DEFAULT;
 	if (cfg->max_queues < 2 || cfg->max_queues > UTMEM_QUEUES_MAX)
 		return -EINVAL;
 	if (data_len > UTMEM_DATA_LEN_MAX)
@@ -63,6 +63,49 @@ static int config_init(struct utmem_window_config *cfg, const struct utmem_windo
 	cfg->max_data_len = (uint32_t)data_len & ~(UTMEM_PAGE - 1);
 	cfg->features &= OFFERED;
 	return 0;
+}
+
+/* The memory of our own that stands for a ledger nobody gave. */
+static void *own_ledger(struct utmem_window *w)
+{
+	w->own_ledger = calloc(1, w->cfg.ledger_len + LEDGER_ALIGN);
+	if (!w->own_ledger)
+		return NULL;
+	return (void *)(((uintptr_t)w->own_ledger + LEDGER_ALIGN) & ~(LEDGER_ALIGN - 1));
+}
+
+/* What the life before was told counts, not how a new process is configured: guests know it. */
+static int ledger_take(struct utmem_window *w)
+{
+	struct utmem_window_config *cfg = &w->cfg;
+	int err = utsvc_ledger_check(w->ledger, cfg);
+
+	if (err)
+		return err;
+	cfg->doorbell_token = w->ledger->doorbell_token;
+	cfg->host_peer = w->ledger->host_peer;
+	cfg->max_queues = w->ledger->max_queues;
+	cfg->max_data_len = w->ledger->max_data_len;
+	cfg->admin_queue = w->ledger->admin_queue;
+	w->resuming = true;
+	return 0;
+}
+
+static int ledger_open(struct utmem_window *w)
+{
+	size_t len = utmem_ledger_len(w->cfg.max_queues);
+
+	if (!w->cfg.ledger) {
+		w->cfg.ledger_len = len;
+		w->ledger = own_ledger(w);
+		return w->ledger ? 0 : -ENOMEM;
+	}
+	w->ledger = w->cfg.ledger;
+	if ((uintptr_t)w->ledger % LEDGER_ALIGN || w->cfg.ledger_len < sizeof(struct ledger))
+		return -EINVAL;
+	if (w->cfg.resume && utsvc_ledger_valid(w->ledger))
+		return ledger_take(w);
+	return w->cfg.ledger_len < len ? -EINVAL : 0;
 }
 
 static int tables_init(struct utmem_window *w)
@@ -98,14 +141,17 @@ static void tables_exit(struct utmem_window *w)
 static int admin_open(struct utmem_window *w)
 {
 	struct utmem_geometry geo;
+	struct queue *q;
 	int err;
 
 	if (!w->cfg.admin_queue)
 		return 0;
 	err = utmem_geometry_init(&geo, WINDOW_ROOM_OFF, ADMIN_SQ_ENTRIES, ADMIN_CQ_ENTRIES,
 				  ADMIN_DATA_LEN);
+	if (!err && !utsvc_room_is_free(&w->room, geo.off, geo.len))
+		err = -EBADMSG; /* a ledger that says so is damaged */
 	if (!err)
-		err = utsvc_queue_open(w, 0, &geo, 0, &w->admin);
+		err = utsvc_queue_open(w, 0, &geo, 0, &q);
 	if (err)
 		return err;
 	utsvc_room_take(&w->room, geo.off, geo.len);
@@ -141,6 +187,29 @@ static void header_write(const struct utmem_window *w)
 	memcpy(w->base, &hdr, sizeof(hdr));
 }
 
+/* What the guest may read, and may have scribbled on. RUNNING comes last. */
+static void control_write(const struct utmem_window *w)
+{
+	struct utmem_host_line *host = &w->control->host;
+
+	utmem_kick_disarm(&w->control->svc[WINDOW_SVC_SLOT]);
+	utmem_store_relaxed(&host->heartbeat, w->ledger->heartbeat);
+	utmem_store_release(&host->hello_ack, w->ledger->hello);
+	utmem_store_release(&host->state, UTMEM_HOST_RUNNING);
+}
+
+static int queues_init(struct utmem_window *w)
+{
+	int err = 0;
+
+	if (w->resuming)
+		err = utsvc_resume_attach(w);
+	else
+		utsvc_ledger_init(w->ledger, &w->cfg);
+	/* not there yet, or not again: the life before died while it made it */
+	return err || w->admin ? err : admin_open(w);
+}
+
 int utmem_window_attach(struct utmem_service *s, struct utmem_window **out,
 			const struct utmem_window_config *cfg)
 {
@@ -155,23 +224,42 @@ int utmem_window_attach(struct utmem_service *s, struct utmem_window **out,
 	w->service = s;
 	w->base = cfg->base;
 	w->control = (struct utmem_control *)(w->base + WINDOW_CONTROL_OFF);
-	err = tables_init(w);
+	err = ledger_open(w);
 	if (err)
 		goto free_window;
-	err = admin_open(w);
+	err = tables_init(w);
+	if (err)
+		goto free_ledger;
+	err = queues_init(w);
 	if (err)
 		goto free_tables;
 	header_write(w);
-	utmem_store_release(&w->control->host.state, UTMEM_HOST_RUNNING);
+	control_write(w);
+	s->nr_resuming += w->resuming;
 	TAILQ_INSERT_TAIL(&s->windows, w, link);
 	*out = w;
 	return 0;
 
 free_tables:
 	tables_exit(w);
+free_ledger:
+	free(w->own_ledger);
 free_window:
 	free(w);
 	return err;
+}
+
+void utsvc_window_free(struct utmem_window *w)
+{
+	uint32_t id;
+
+	for (id = 0; id < w->cfg.max_queues; id++)
+		free(w->queues[id]);
+	free(w->admin);
+	TAILQ_REMOVE(&w->service->windows, w, link);
+	tables_exit(w);
+	free(w->own_ledger);
+	free(w);
 }
 
 static void queues_drain_last(struct utmem_window *w)
@@ -195,26 +283,25 @@ static uint32_t queues_drop(struct utmem_window *w, bool wake)
 
 		if (!q)
 			continue;
-		utsvc_room_release(&w->room, q->geo.off);
 		utsvc_queue_end(q, UTMEM_QUEUE_GONE, -ECONNRESET);
 		if (wake)
 			utsvc_queue_wake(q);
-		utsvc_queue_close(q);
+		utsvc_admin_drop(q);
 	}
 	return nr;
 }
 
 void utmem_window_detach(struct utmem_window *w)
 {
+	utsvc_resume_finish(w->service);
 	queues_drain_last(w);
 	queues_drop(w, true);
 	if (w->admin)
 		utsvc_queue_close(w->admin);
+	w->admin = NULL;
 	utmem_store_release(&w->control->host.state, UTMEM_HOST_STOPPED);
-	TAILQ_REMOVE(&w->service->windows, w, link);
 	utsvc_counters_add(&w->service->retired, &w->counters);
-	tables_exit(w);
-	free(w);
+	utsvc_window_free(w);
 }
 
 void utmem_window_draining(struct utmem_window *w)
@@ -225,7 +312,7 @@ void utmem_window_draining(struct utmem_window *w)
 
 void utmem_window_heartbeat(struct utmem_window *w)
 {
-	utmem_store_relaxed(&w->control->host.heartbeat, ++w->heartbeat);
+	utmem_store_relaxed(&w->control->host.heartbeat, ++w->ledger->heartbeat);
 	w->nr_lines -= w->nr_lines > 0;
 }
 
@@ -235,7 +322,7 @@ void utmem_window_stat(const struct utmem_window *w, struct utmem_window_stat *o
 		.nr_queues = w->nr_queues,
 		.window_len = w->cfg.len,
 		.window_free = w->room.free_len,
-		.hello = w->hello,
+		.hello = w->ledger->hello,
 		.counters = w->counters,
 	};
 }
@@ -243,7 +330,7 @@ void utmem_window_stat(const struct utmem_window *w, struct utmem_window_stat *o
 static bool hello_is_new(const struct utmem_window *w, uint64_t *hello)
 {
 	*hello = utmem_load_acquire(&w->control->guest.hello);
-	return *hello != w->hello;
+	return *hello != w->ledger->hello;
 }
 
 /*
@@ -263,9 +350,13 @@ static void hello_serve(struct utmem_window *w, uint64_t hello)
 			(unsigned long long)w->cfg.features);
 	nr = queues_drop(w, false);
 	utsvc_window_log(w, "guest generation %llu after %llu: %u queues dropped",
-			 (unsigned long long)hello, (unsigned long long)w->hello, nr);
+			 (unsigned long long)hello, (unsigned long long)w->ledger->hello, nr);
+	w->ledger->admin.serial = LEDGER_NONE; /* they begin anew */
+	UTMEM_FAIL_POINT("service_hello_dropped");
 	utsvc_queue_restart(w->admin);
-	w->hello = hello;
+	UTMEM_FAIL_POINT("service_hello_restarted");
+	utmem_store_release(&w->ledger->hello, hello);
+	UTMEM_FAIL_POINT("service_hello_stored");
 	utmem_store_release(&w->control->host.hello_ack, hello);
 }
 

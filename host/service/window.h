@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "host/service/ledger.h"
 #include "host/service/queue.h"
 #include "host/service/request.h"
 #include "host/service/room.h"
@@ -22,7 +23,6 @@
 
 #define WINDOW_CONTROL_OFF ((uint64_t)UTMEM_PAGE)
 #define WINDOW_ROOM_OFF (2ull * UTMEM_PAGE)
-#define WINDOW_QUEUES_DEFAULT 64u
 
 /* Log lines that a guest may cause at once; each heartbeat gives one back. */
 #define WINDOW_LOG_BURST 32u
@@ -34,8 +34,9 @@ struct utmem_window {
 	struct utmem_window_config cfg; /* as attach was told, defaults filled in */
 	uint8_t *base;
 	struct utmem_control *control;
-	uint64_t hello;	    /* the guest's generation that is being served */
-	uint32_t heartbeat; /* our own copy: the window's may be scribbled on */
+	struct ledger *ledger; /* also the guest's generation, and our heartbeat */
+	void *own_ledger;      /* where the owner gave none: what to free */
+	bool resuming; /* attached from a ledger, and not yet brought to where the life before was */
 	bool draining;
 	uint32_t nr_lines, nr_lines_left_out; /* of the log, as WINDOW_LOG_BURST has it */
 	struct queue *admin;		      /* NULL: control travels elsewhere */
@@ -49,7 +50,8 @@ struct utmem_service {
 	struct utmem_engine *engine;
 	const struct utmem_engine_ops *ops;
 	uint32_t epoch;
-	bool upkeep; /* the engine may have background work */
+	uint32_t nr_resuming; /* windows */
+	bool upkeep;	      /* the engine may have background work */
 	uint64_t nr_arms;
 	uint32_t sleep; /* the number of the latest one: what submitters know it by */
 	TAILQ_HEAD(, utmem_window) windows;
@@ -64,6 +66,8 @@ struct utmem_service {
 uint32_t utsvc_window_turn(struct utmem_window *w);
 /* Would it find anything? */
 bool utsvc_window_has_work(struct utmem_window *w);
+/* Forget it, and touch neither window nor ledger nor engine. */
+void utsvc_window_free(struct utmem_window *w);
 void utsvc_window_log(struct utmem_window *w, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -78,6 +82,22 @@ void utsvc_window_log(struct utmem_window *w, const char *fmt, ...)
 
 /* Serve at most one request of queue 0. Return: 1 when there was one. */
 uint32_t utsvc_admin_turn(struct utmem_window *w);
+/* The life before died inside an admin request: what that one may have made is gone. */
+void utsvc_admin_undo(struct utmem_window *w);
+/* It has been tried too often: it is answered with @error. */
+void utsvc_admin_give_up(struct utmem_window *w, int error);
+/* A queue leaves the window: its room is free. */
+void utsvc_admin_drop(struct queue *q);
+
+/* ---- resume.c ---- */
+
+/* Tables of @w from its ledger, in private memory alone. -EBADMSG, -ENOMEM, and *w has no queues. */
+int utsvc_resume_attach(struct utmem_window *w);
+/*
+ * All windows are there: bring them to where the life before was. Return: requests served.
+ * Before anything else is executed: nobody may see the effect of a request and then miss it.
+ */
+uint32_t utsvc_resume_finish(struct utmem_service *s);
 
 /* ---- service.c ---- */
 

@@ -46,7 +46,10 @@ struct utmem_stream {
 	const struct utmem_engine_ops *ops;
 	struct utmem_pool *pool;
 	struct fake_item *item;
+	struct utmem_stream *next;
 	uint64_t done;
+	uint32_t id;
+	bool orphan; /* who began it has died */
 };
 
 struct utmem_engine {
@@ -55,6 +58,8 @@ struct utmem_engine {
 	struct utmem_pool pools[FAKE_POOLS];
 	unsigned int nr_tenants, nr_attached, nr_streams, nr_prefetched, nr_maintained;
 	unsigned int upkeep; /* maintain() says "more" so many times */
+	struct utmem_stream *streams;
+	uint32_t last_stream_id;
 	int put_error;
 	uint32_t version;
 };
@@ -150,6 +155,13 @@ static int fake_del(struct utmem_pool *p, const struct utmem_key *key)
 	return 0;
 }
 
+static int fake_has(struct utmem_pool *p, const struct utmem_key *key)
+{
+	if (p->destroyed)
+		return -ESTALE;
+	return *fake_find(p, key) ? 0 : -ENOENT;
+}
+
 static int fake_flush(struct utmem_pool *p)
 {
 	while (p->items)
@@ -170,9 +182,24 @@ static int fake_stream_begin(struct utmem_pool *p, const struct utmem_key *key, 
 	s->ops = p->ops;
 	s->pool = p;
 	s->item = fake_item_new(p, key, total);
+	s->id = ++p->tenant->engine->last_stream_id;
+	s->next = p->tenant->engine->streams;
+	p->tenant->engine->streams = s;
 	p->tenant->engine->nr_streams++;
 	*out = s;
 	return 0;
+}
+
+static void fake_stream_free(struct utmem_stream *s)
+{
+	struct utmem_engine *e = s->pool->tenant->engine;
+	struct utmem_stream **at = &e->streams;
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	e->nr_streams--;
+	free(s);
 }
 
 static int fake_stream_append(struct utmem_stream *s, const void *part, uint32_t len)
@@ -188,18 +215,66 @@ static int fake_stream_commit(struct utmem_stream *s, enum utmem_put_if cond)
 {
 	int err = fake_insert(s->pool, s->item, cond);
 
-	if (err)
-		return err;
-	s->pool->tenant->engine->nr_streams--;
-	free(s);
-	return 0;
+	if (!err)
+		fake_stream_free(s);
+	return err;
 }
 
 static void fake_stream_abort(struct utmem_stream *s)
 {
-	s->pool->tenant->engine->nr_streams--;
 	free(s->item);
-	free(s);
+	fake_stream_free(s);
+}
+
+static int fake_stream_find_key(const struct utmem_stream *s)
+{
+	struct utmem_key key = {.data = s->item->key, .len = s->item->key_len};
+
+	return fake_has(s->pool, &key);
+}
+
+static uint32_t fake_stream_id(const struct utmem_stream *s)
+{
+	return s->id;
+}
+
+static int fake_stream_adopt(struct utmem_engine *e, uint32_t id, uint64_t filled,
+			     struct utmem_stream **out)
+{
+	struct utmem_stream *s = e->streams;
+
+	while (s && s->id != id)
+		s = s->next;
+	if (!s || filled > s->done)
+		return -ENOENT;
+	s->done = filled;
+	s->orphan = false;
+	*out = s;
+	return 0;
+}
+
+static void fake_streams_settle(struct utmem_engine *e)
+{
+	struct utmem_stream *s, *next;
+
+	for (s = e->streams; s; s = next) {
+		next = s->next;
+		if (s->orphan)
+			fake_stream_abort(s);
+	}
+}
+
+/* Who used the engine has died: nothing is attached any more, and streams belong to nobody. */
+static void __attribute__((unused)) fake_orphan(struct utmem_engine *e)
+{
+	struct utmem_stream *s;
+	unsigned int i;
+
+	for (i = 0; i < FAKE_POOLS; i++)
+		e->pools[i].refs = 0;
+	e->nr_attached = 0;
+	for (s = e->streams; s; s = s->next)
+		s->orphan = true;
 }
 
 static struct utmem_pool *fake_pool_find(struct utmem_tenant *t, const char *name)
@@ -273,6 +348,34 @@ static int fake_pool_grant(struct utmem_pool *p, struct utmem_tenant *to, bool r
 	return 0;
 }
 
+static uint64_t fake_pool_id(const struct utmem_pool *p)
+{
+	return (uint64_t)(p - p->tenant->engine->pools) + 1;
+}
+
+static struct utmem_pool *fake_pool_of(struct utmem_engine *e, uint64_t id)
+{
+	struct utmem_pool *p = id && id <= FAKE_POOLS ? &e->pools[id - 1] : NULL;
+
+	return p && p->used && !p->destroyed ? p : NULL;
+}
+
+static const char *fake_pool_name(const struct utmem_pool *p)
+{
+	return p->name;
+}
+
+static struct utmem_pool *fake_pool_next(struct utmem_tenant *t, struct utmem_pool *after)
+{
+	struct utmem_pool *p = after ? after + 1 : t->engine->pools;
+
+	for (; p < t->engine->pools + FAKE_POOLS; p++) {
+		if (p->used && !p->destroyed && p->tenant == t)
+			return p;
+	}
+	return NULL;
+}
+
 static struct utmem_tenant *fake_pool_tenant(const struct utmem_pool *p)
 {
 	return p->tenant;
@@ -343,6 +446,10 @@ static const struct utmem_engine_ops fake_ops = {
 	.pool_close = fake_pool_close,
 	.pool_destroy = fake_pool_destroy,
 	.pool_grant = fake_pool_grant,
+	.pool_id = fake_pool_id,
+	.pool_find = fake_pool_of,
+	.pool_name = fake_pool_name,
+	.pool_next = fake_pool_next,
 	.pool_tenant = fake_pool_tenant,
 	.pool_kind = fake_pool_kind,
 	.pool_stat = fake_pool_stat,
@@ -352,11 +459,16 @@ static const struct utmem_engine_ops fake_ops = {
 	.put = fake_put,
 	.get = fake_get,
 	.del = fake_del,
+	.find = fake_has,
 	.flush = fake_flush,
 	.stream_begin = fake_stream_begin,
 	.stream_append = fake_stream_append,
 	.stream_commit = fake_stream_commit,
 	.stream_abort = fake_stream_abort,
+	.stream_find_key = fake_stream_find_key,
+	.stream_id = fake_stream_id,
+	.stream_adopt = fake_stream_adopt,
+	.streams_settle = fake_streams_settle,
 	.maintain = fake_maintain,
 };
 

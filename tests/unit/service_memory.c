@@ -32,7 +32,9 @@ static void *faulty_reallocarray(void *p, size_t n, size_t len)
 #include "host/service/admin.c"
 #include "host/service/dispatch.c"
 #include "host/service/drain.c"
+#include "host/service/ledger.c"
 #include "host/service/queue.c"
+#include "host/service/resume.c"
 #include "host/service/room.c"
 #include "host/service/service.c"
 #include "host/service/share.c"
@@ -70,7 +72,7 @@ static void attach_without_memory_is_enomem_at_every_step(void **state)
 		assert_int_equal(err, -ENOMEM);
 		assert_int_equal(utmem_service_turn(rig->s), 0);
 	}
-	assert_int_equal(step, 7); /* window, queues, share, live, taken, dirty, admin queue */
+	assert_int_equal(step, 8); /* window, ledger, queues, share, live, taken, dirty, admin queue */
 	utmem_window_detach(win.w);
 	munmap(win.base, RIG_WINDOW_LEN);
 }
