@@ -50,7 +50,7 @@ uint32_t utmem_service_turn(struct utmem_service *s)
 {
 	struct utmem_window *w;
 	struct share *sh;
-	uint32_t served = utsvc_resume_finish(s);
+	uint32_t served = s->nr_resuming ? utsvc_resume_finish(s) : 0;
 
 	TAILQ_FOREACH(w, &s->windows, link)
 	served += utsvc_window_turn(w);

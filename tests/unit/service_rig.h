@@ -21,6 +21,7 @@
 #include "tests/unit/service_fake.h"
 
 #define RIG_WINDOW_LEN (1u << 20)
+#define RIG_QUEUES 8u
 #define UNUSED __attribute__((unused))
 
 /* A window, and what its owner was told. */
@@ -28,6 +29,7 @@ struct rig_window {
 	struct utmem_window *w;
 	uint8_t *base;
 	struct utmem_control *control;
+	void *ledger; /* NULL: the window's own */
 	uint32_t nr_wakes, woken_id, woken_vector;
 	uint32_t nr_lines;
 	char line[200];
@@ -77,8 +79,10 @@ static struct utmem_window_config rig_config(struct rig *rig, struct rig_window 
 		.doorbell_token = 0x1122334455667788ull,
 		.host_peer = 3,
 		.heartbeat_ms = 500,
-		.max_queues = 8,
+		.max_queues = RIG_QUEUES,
 		.admin_queue = true,
+		.ledger = win->ledger,
+		.ledger_len = win->ledger ? utmem_ledger_len(RIG_QUEUES) : 0,
 		.cb = {.wake = rig_wake, .log = rig_log, .ctx = win},
 	};
 }
@@ -106,6 +110,7 @@ static void rig_init(struct rig *rig)
 
 		win->base = rig_map(RIG_WINDOW_LEN);
 		win->control = (struct utmem_control *)(win->base + UTMEM_PAGE);
+		win->ledger = rig_map(utmem_ledger_len(RIG_QUEUES));
 		cfg = rig_config(rig, win, RIG_WINDOW_LEN);
 		cfg.tenant = i ? rig->other : rig->tenant;
 		assert_int_equal(utmem_window_attach(rig->s, &win->w, &cfg), 0);
@@ -120,6 +125,7 @@ static void rig_exit(struct rig *rig)
 		if (rig->win[i].w)
 			utmem_window_detach(rig->win[i].w);
 		munmap(rig->win[i].base, RIG_WINDOW_LEN);
+		munmap(rig->win[i].ledger, utmem_ledger_len(RIG_QUEUES));
 	}
 	utmem_service_exit(rig->s);
 	assert_int_equal(rig->engine.nr_attached, 0);
