@@ -312,12 +312,19 @@ static int pool_close(struct utmem_window *w, void *payload)
 	return 0;
 }
 
-/* May the pool be destroyed by who asks? One that is gone already was destroyed by this very request, or is stale. */
+/*
+ * May the pool be destroyed by who asks? One that is gone was destroyed by this very request in the
+ * life before, or by somebody: that has to be known before it acts.
+ */
 static int pool_destroy_check(struct utmem_window *w, const struct handle *h)
 {
+	const struct utmem_engine_ops *ops = w->service->ops;
+
 	if (h->lost)
 		return was_acting(w) ? 0 : h->lost;
-	return h->readonly || w->service->ops->pool_tenant(h->pool) != w->cfg.tenant ? -EACCES : 0;
+	if (h->readonly || ops->pool_tenant(h->pool) != w->cfg.tenant)
+		return -EACCES;
+	return ops->pool_find(w->service->engine, ops->pool_id(h->pool)) ? 0 : -ESTALE;
 }
 
 static int pool_destroy(struct utmem_window *w, void *payload)

@@ -107,7 +107,7 @@ void utsvc_ledger_queue_init(struct ledger *ledger, uint32_t id, const struct ut
 
 void utsvc_ledger_queue_state(struct ledger_queue *l, uint32_t state, int error)
 {
-	if (state != UTMEM_QUEUE_LIVE)
+	if (error)
 		l->error = error;
 	UTMEM_FAIL_POINT("service_queue_state");
 	utmem_store_release(&l->state, state);

@@ -171,7 +171,7 @@ struct ledger_queue *utsvc_ledger_queue(struct ledger *l, uint32_t id);
 /* Queue @id is LIVE, without handles and streams; its next request is its first. */
 void utsvc_ledger_queue_init(struct ledger *ledger, uint32_t id, const struct utmem_geometry *geo,
 			     uint32_t irq_vector);
-/* The queue is over, or (LEDGER_QUEUE_FREE) not there any more. */
+/* The queue is over (with an @error), or (LEDGER_QUEUE_FREE) not there any more. */
 void utsvc_ledger_queue_state(struct ledger_queue *l, uint32_t state, int error);
 /* The process has died inside request @idx: one more of nr_deaths. */
 void utsvc_ledger_death(struct ledger_queue *l, uint64_t idx, uint64_t now_ms);
