@@ -29,8 +29,7 @@ static int queue_attach(struct utmem_window *w, uint32_t id)
 	return err;
 }
 
-/* The ledger stays as it is, for another try. */
-static void queues_forget(struct utmem_window *w)
+void utsvc_resume_forget(struct utmem_window *w)
 {
 	uint32_t id;
 
@@ -53,10 +52,7 @@ int utsvc_resume_attach(struct utmem_window *w)
 
 	for (id = 0; !err && id < w->cfg.max_queues; id++)
 		err = queue_attach(w, id);
-	if (err)
-		queues_forget(w);
-	else
-		utsvc_room_forget(&w->room);
+	utsvc_room_forget(&w->room);
 	return err;
 }
 
@@ -144,9 +140,9 @@ static void quarantine(struct utmem_window *w)
 	l = &w->ledger->queues[id];
 	if (l->nr_deaths < LEDGER_DEATHS_MAX)
 		return;
-	utsvc_window_log(w,
-			 "queue %u: the host died %u times within %u s in request %llu, giving it up",
-			 id, l->nr_deaths, LEDGER_DEATHS_MS / 1000, (unsigned long long)idx);
+	utsvc_window_log(
+		w, "queue %u: the host died %u times within %u s in request %llu, giving it up", id,
+		l->nr_deaths, LEDGER_DEATHS_MS / 1000, (unsigned long long)idx);
 	w->counters.nr_broken++;
 	if (id || w->admin)
 		utsvc_queue_end(id ? w->queues[id] : w->admin, UTMEM_QUEUE_BROKEN, -EIO);

@@ -207,7 +207,11 @@ static int queues_init(struct utmem_window *w)
 	else
 		utsvc_ledger_init(w->ledger, &w->cfg);
 	/* not there yet, or not again: the life before died while it made it */
-	return err || w->admin ? err : admin_open(w);
+	if (!err && !w->admin)
+		err = admin_open(w);
+	if (err)
+		utsvc_resume_forget(w);
+	return err;
 }
 
 int utmem_window_attach(struct utmem_service *s, struct utmem_window **out,

@@ -91,8 +91,10 @@ void utsvc_admin_drop(struct queue *q);
 
 /* ---- resume.c ---- */
 
-/* Tables of @w from its ledger, in private memory alone. -EBADMSG, -ENOMEM, and *w has no queues. */
+/* Tables of @w from its ledger, in private memory alone. -EBADMSG, -ENOMEM: forget what there is. */
 int utsvc_resume_attach(struct utmem_window *w);
+/* @w has no queues any more; the ledger stays as it is, for another try. */
+void utsvc_resume_forget(struct utmem_window *w);
 /*
  * All windows are there: bring them to where the life before was. Return: requests served.
  * Before anything else is executed: nobody may see the effect of a request and then miss it.

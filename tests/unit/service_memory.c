@@ -72,9 +72,39 @@ static void attach_without_memory_is_enomem_at_every_step(void **state)
 		assert_int_equal(err, -ENOMEM);
 		assert_int_equal(utmem_service_turn(rig->s), 0);
 	}
-	assert_int_equal(step, 8); /* window, ledger, queues, share, live, taken, dirty, admin queue */
+	assert_int_equal(step,
+			 8); /* window, ledger, queues, share, live, taken, dirty, admin queue */
 	utmem_window_detach(win.w);
 	munmap(win.base, RIG_WINDOW_LEN);
+}
+
+static void resume_without_memory_is_enomem_at_every_step_and_can_be_tried_again(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_window *win = &rig->win[0];
+	struct utmem_window_config cfg = rig_config(rig, win, RIG_WINDOW_LEN);
+	struct rig_queue q;
+	int step, err;
+
+	rig_queue(&q, win, 4, 4, UTMEM_PAGE);
+	assert_int_equal(rig_pool(win, q.id, "p", UTMEM_POOL_CREATE), 0);
+	rig_get_sqe(&q, "k", 8);
+	utmem_sq_publish(&q.sq);
+	utsvc_window_free(win->w);
+	fake_orphan(&rig->engine);
+	cfg.resume = true;
+	for (step = 0;; step++) {
+		fail_after = step;
+		err = utmem_window_attach(rig->s, &win->w, &cfg);
+		fail_after = -1;
+		if (!err)
+			break;
+		assert_int_equal(err, -ENOMEM);
+		assert_int_equal(rig->engine.nr_attached, 0);
+	}
+	assert_int_equal(step, 8); /* window, queues, share, live, taken, dirty, two queues */
+	assert_int_equal(utmem_service_turn(rig->s), 1);
+	assert_int_equal(rig_cqe(&q).res, -ENOENT);
 }
 
 static void create_queue_without_memory_is_enomem_and_takes_no_room(void **state)
@@ -114,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(service_init_without_memory_is_enomem),
 		RIG_TEST(attach_without_memory_is_enomem_at_every_step),
+		RIG_TEST(resume_without_memory_is_enomem_at_every_step_and_can_be_tried_again),
 		RIG_TEST(create_queue_without_memory_is_enomem_and_takes_no_room),
 		RIG_TEST(serving_requests_allocates_nothing),
 	};
