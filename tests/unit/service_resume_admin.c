@@ -280,6 +280,21 @@ static void a_death_at_every_point_of_a_hello_drops_the_old_life_once(void **sta
 		life(two_lives_of_a_driver, check_second_driver, false, at);
 }
 
+static void the_first_request_of_a_driver_is_not_the_one_of_the_driver_before(void **state)
+{
+	struct utmem_window_stat stat;
+	struct rig_queue q;
+	struct driver d;
+
+	driver_init(&d, *state, false);
+	say_hello(&d);
+	assert_int_equal(create(&d, &q), 1);
+	say_hello(&d);
+	assert_int_equal(create(&d, &q), 1);
+	utmem_window_stat(d.win->w, &stat);
+	assert_int_equal(stat.nr_queues, 1);
+}
+
 /* ---- calls that are repeated ---- */
 
 static void a_finished_call_is_answered_again_and_not_done_again(void **state)
@@ -331,6 +346,7 @@ int main(void)
 		cmocka_unit_test(a_death_at_every_point_of_queue_0_changes_no_answer),
 		cmocka_unit_test(a_death_at_every_point_of_a_call_changes_no_answer),
 		cmocka_unit_test(a_death_at_every_point_of_a_hello_drops_the_old_life_once),
+		DEATH_TEST(the_first_request_of_a_driver_is_not_the_one_of_the_driver_before),
 		DEATH_TEST(a_finished_call_is_answered_again_and_not_done_again),
 		DEATH_TEST(a_call_that_nobody_repeats_is_undone),
 	};

@@ -144,20 +144,33 @@ static void a_tail_behind_what_was_served_ends_only_that_queue(void **state)
 	assert_int_equal(rig_put(rig, n, "k", "v"), 0);
 }
 
-static void requests_that_change_behind_a_dead_service_hit_nobody_else(void **state)
+/* What was written down is what counts. @key is the one that @old becomes while nobody serves. */
+static void change_behind_a_dead_service(struct rig *rig, struct rig_queue *q, const char *old,
+					 const char *key)
 {
-	BEGIN(rig, q, n);
 	struct utmem_sqe *sqe;
 
-	assert_int_equal(rig_put(rig, q, "k", "v"), 0);
-	assert_int_equal(rig_put(rig, q, "l", "v"), 0);
-	sqe = rig_key_sqe(q, UTMEM_OP_DEL, "k");
+	assert_int_equal(rig_put(rig, q, old, "v"), 0);
+	assert_int_equal(rig_put(rig, q, key, "v"), 0);
+	sqe = rig_key_sqe(q, UTMEM_OP_DEL, old);
 	die_in_it(rig, q, "service_pending_stored", 1);
-	memcpy(sqe->key, "l", 1); /* what was written down is what counts */
+	if (sqe->key_len <= UTMEM_KEY_INLINE)
+		memcpy(sqe->key, key, sqe->key_len);
+	else
+		memcpy(q->data + sqe->key_off, key, sqe->key_len);
 	assert_int_equal(utmem_service_turn(rig->s), 1);
 	assert_int_equal(rig_cqe(q).res, 0);
-	assert_int_equal(rig_get(rig, q, "k"), -ENOENT);
-	assert_int_equal(rig_get(rig, q, "l"), 1);
+	assert_int_equal(rig_get(rig, q, old), -ENOENT);
+	assert_int_equal(rig_get(rig, q, key), 1);
+}
+
+static void requests_that_change_behind_a_dead_service_act_as_they_were(void **state)
+{
+	BEGIN(rig, q, n);
+
+	change_behind_a_dead_service(rig, q, "k", "l");
+	change_behind_a_dead_service(rig, q, "a key of more than thirty-two bytes, k",
+				     "a key of more than thirty-two bytes, l");
 }
 
 static void room_of_the_life_before_is_zeroed_for_its_next_owner(void **state)
@@ -493,7 +506,7 @@ int main(void)
 		DEATH_TEST(every_queue_is_woken_once_in_the_second_life),
 		DEATH_TEST(a_queue_that_had_ended_stays_ended),
 		DEATH_TEST(a_tail_behind_what_was_served_ends_only_that_queue),
-		DEATH_TEST(requests_that_change_behind_a_dead_service_hit_nobody_else),
+		DEATH_TEST(requests_that_change_behind_a_dead_service_act_as_they_were),
 		DEATH_TEST(room_of_the_life_before_is_zeroed_for_its_next_owner),
 		DEATH_TEST(a_pool_that_is_gone_is_stale_and_can_be_closed),
 		DEATH_TEST(anothers_pool_is_open_again_only_while_it_is_granted),
