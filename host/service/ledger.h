@@ -73,6 +73,7 @@ struct ledger_stream {
 	uint16_t handle;
 #define LEDGER_STREAM_FREE 0u
 #define LEDGER_STREAM_USED 1u
+#define LEDGER_STREAM_LOST 2u /* used, and id means nothing: the engine may give it to another */
 	uint8_t state;
 	uint8_t resv[5];
 };
@@ -233,7 +234,7 @@ static inline bool ledger_stream_is_open(const struct ledger_queue *l, uint16_t 
 {
 	const struct ledger_stream *st = &l->streams[stream];
 
-	return st->state == LEDGER_STREAM_USED && st->begun < l->done && st->ended >= l->done;
+	return st->state != LEDGER_STREAM_FREE && st->begun < l->done && st->ended >= l->done;
 }
 
 /* Bytes that have come, of an open stream. */

@@ -147,17 +147,27 @@ int utsvc_queue_resume(struct utmem_window *w, uint32_t id, struct queue **out)
 	return 0;
 }
 
-void utsvc_queue_streams_adopt(struct queue *q)
+static void stream_adopt(struct queue *q, uint16_t i)
 {
 	const struct utmem_service *s = q->window->service;
+	struct ledger_stream *st = &q->ledger->streams[i];
+
+	if (!s->ops->stream_adopt(s->engine, st->id, ledger_stream_filled(q->ledger, i),
+				  &q->streams[i]))
+		return;
+	q->streams[i] = NULL;
+	utmem_store_release(&st->state, LEDGER_STREAM_LOST);
+	UTMEM_FAIL_POINT("service_stream_lost");
+}
+
+void utsvc_queue_streams_adopt(struct queue *q)
+{
 	uint16_t i;
 
 	for (i = 0; i < UTMEM_STREAMS_PER_QUEUE; i++) {
-		if (!ledger_stream_is_open(q->ledger, i))
-			continue;
-		if (s->ops->stream_adopt(s->engine, q->ledger->streams[i].id,
-					 ledger_stream_filled(q->ledger, i), &q->streams[i]))
-			q->streams[i] = NULL;
+		if (ledger_stream_is_open(q->ledger, i) &&
+		    q->ledger->streams[i].state == LEDGER_STREAM_USED)
+			stream_adopt(q, i);
 	}
 }
 

@@ -265,6 +265,17 @@ static void a_stream_that_the_engine_lost_is_stale_until_it_is_aborted(void **st
 	sqe = rig_sqe(q, UTMEM_OP_PUT_PART);
 	sqe->len = 4;
 	assert_int_equal(rig_do(rig, q).res, -ESTALE);
+	/* its id is given to another stream, which is none of its business in the third life */
+	rig->engine.last_stream_id = 0;
+	sqe = rig_key_sqe(q, UTMEM_OP_PUT_BEGIN, "l");
+	sqe->stream = 1;
+	sqe->arg = 4;
+	assert_int_equal(rig_do(rig, q).res, 0);
+	leave_and_resume(rig);
+	assert_int_equal(utmem_service_turn(rig->s), 0);
+	sqe = rig_sqe(q, UTMEM_OP_PUT_PART);
+	sqe->len = 4;
+	assert_int_equal(rig_do(rig, q).res, -ESTALE);
 	assert_int_equal(finish(rig, q, UTMEM_OP_PUT_COMMIT), -EINVAL);
 	assert_int_equal(finish(rig, q, UTMEM_OP_PUT_ABORT), 0);
 	assert_int_equal(finish(rig, q, UTMEM_OP_PUT_ABORT), -EINVAL);
