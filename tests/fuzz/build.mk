@@ -10,7 +10,8 @@ FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FUZZ_BINS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 FUZZ_TESTS := $(FUZZ_BINS:%=%.sh)
 FUZZ_SRC := $(sort $(wildcard host/service/*.c host/pool/*.c))
-FUZZ_FLAGS := -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_FLAGS := -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	      -DUTMEM_FAIL_POINTS
 fuzz_run = $(1) -artifact_prefix=$(1)- -max_len=1024 -len_control=0 $(FUZZ_ARGS)
 
 $(FUZZ_BINS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) \

@@ -5,17 +5,24 @@
  * The input is a list of actions of one guest and, now and then, of the operator:
  * entries, indices, admin payloads, generations, scribbling. A neighbour, another
  * tenant with a window of its own, holds one value and must find it untouched
- * after every step. At the end everything is taken down, and nothing may be left.
+ * after every step. Now and then the process dies at a fail point of the service: engine and service
+ * are made again from what outlives them. At the end everything is taken down, and nothing may be left.
  */
 #include <errno.h>
+#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include <sanitizer/lsan_interface.h>
 
 #include "guest/ring/utmem_ring.h"
+#include "host/pool/failpoint.h"
 #include "host/pool/memory.h"
+#include "host/service/ledger.h"
 #include "host/service/service.h"
 
 #define WINDOW_LEN ((size_t)256 << 10)
@@ -91,6 +98,8 @@ static uint32_t take_number(struct input *in)
 struct guest {
 	struct utmem_window *w;
 	uint8_t *base;
+	struct ledger *ledger;
+	bool admin_queue;
 	struct utmem_geometry
 		geo[NR_QUEUES]; /* by queue id; len 0: not made. 0 is the admin queue's */
 	uint64_t hello;
@@ -98,6 +107,7 @@ struct guest {
 };
 
 struct world {
+	struct utmem_memory mem;
 	struct utmem_engine *engine;
 	struct utmem_service *s;
 	struct utmem_tenant *tenant[2];
@@ -105,6 +115,7 @@ struct world {
 	struct guest neighbour;
 	struct utmem_sq sq; /* the neighbour's, well-behaved */
 	struct utmem_cq cq;
+	uint32_t epoch;
 };
 
 static void on_wake(void *ctx, uint32_t queue_id, uint32_t irq_vector)
@@ -131,7 +142,16 @@ static uint8_t *window_map(void)
 	return p + UTMEM_PAGE;
 }
 
-static void attach(struct world *world, struct guest *g, struct utmem_tenant *t, bool admin_queue)
+static struct ledger *ledger_map(void)
+{
+	void *p = mmap(NULL, utmem_ledger_len(NR_QUEUES), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	MUST(p != MAP_FAILED);
+	return p;
+}
+
+static void attach_as(struct world *world, struct guest *g, struct utmem_tenant *t, bool resume)
 {
 	struct utmem_window_config cfg = {
 		.base = g->base,
@@ -139,15 +159,27 @@ static void attach(struct world *world, struct guest *g, struct utmem_tenant *t,
 		.tenant = t,
 		.features = UTMEM_FEAT_DOORBELL_MMIO,
 		.max_queues = NR_QUEUES,
-		.admin_queue = admin_queue,
+		.admin_queue = g->admin_queue,
+		.ledger = g->ledger,
+		.ledger_len = utmem_ledger_len(NR_QUEUES),
+		.resume = resume,
+		.now_ms = world->epoch * 20000ull, /* too slow for a quarantine */
 		.cb = {.wake = on_wake, .log = on_log},
 	};
+
+	MUST(!utmem_window_attach(world->s, &g->w, &cfg));
+}
+
+static void attach(struct world *world, struct guest *g, struct utmem_tenant *t, bool admin_queue)
+{
 	struct utmem_window_hdr hdr;
 
 	MUST(!madvise(g->base, WINDOW_LEN, MADV_DONTNEED)); /* zeroed */
+	MUST(!madvise(g->ledger, utmem_ledger_len(NR_QUEUES), MADV_DONTNEED));
 	memset(g->geo, 0, sizeof(g->geo));
 	g->hello = 0;
-	MUST(!utmem_window_attach(world->s, &g->w, &cfg));
+	g->admin_queue = admin_queue;
+	attach_as(world, g, t, false);
 	memcpy(&hdr, g->base, sizeof(hdr));
 	g->geo[0] = hdr.admin;
 }
@@ -468,12 +500,76 @@ static void act_scribble(struct input *in, struct guest *g, unsigned int id)
 		take(in, data + take_u32(in) % (geo->data_len - 63), 64);
 }
 
+/* ---- deaths ---- */
+
+static jmp_buf grave;
+static uint32_t points_left; /* the last of so many is fatal; 0: none is */
+
+/* The engine's own points are another target's affair. */
+static void on_point(const char *name)
+{
+	if (strncmp(name, "service_", strlen("service_")) || !points_left || --points_left)
+		return;
+	longjmp(grave, 1);
+}
+
+static void engine_init(struct world *world)
+{
+	const struct utmem_engine_ops *ops = &utmem_engine_pool;
+
+	MUST(!ops->open(&world->engine, &world->mem));
+	MUST(!ops->tenant_add(world->engine, "guest", GUEST_QUOTA, &world->tenant[0]));
+	MUST(!ops->tenant_add(world->engine, "neighbour", NEIGHBOUR_QUOTA, &world->tenant[1]));
+	MUST(!utmem_service_init(&world->s, world->engine, ++world->epoch));
+}
+
+/* What queues there are is what the ledger says: the call that was interrupted told nobody. */
+static void guest_look(struct guest *g)
+{
+	unsigned int id;
+
+	for (id = 0; id < NR_QUEUES; id++) {
+		const struct ledger_queue *l = utsvc_ledger_queue(g->ledger, id);
+
+		g->geo[id].len = 0;
+		if (l)
+			g->geo[id] = l->geo;
+	}
+	g->hello = g->ledger->hello;
+}
+
+/* Its request may have been interrupted: it is answered all the same, as if nothing had happened. */
+static void neighbour_wait(struct world *world)
+{
+	uint32_t ready = 0, unserved = 0;
+
+	MUST(!utmem_sq_unserved(&world->sq, &unserved) && !unserved);
+	MUST(!utmem_cq_peek(&world->cq, &ready) && ready <= 1);
+	if (ready) {
+		MUST(utmem_cq_at(&world->cq, 0)->res >= 0);
+		utmem_cq_release(&world->cq, 1);
+	}
+}
+
+static void revive(struct world *world)
+{
+	points_left = 0;
+	utmem_service_leave(world->s);
+	utmem_ops(world->engine)->close(world->engine);
+	engine_init(world);
+	attach_as(world, &world->guest, world->tenant[0], true);
+	attach_as(world, &world->neighbour, world->tenant[1], true);
+	utmem_service_turn(world->s);
+	guest_look(&world->guest);
+	neighbour_wait(world);
+}
+
 static void act_operator(struct input *in, struct world *world)
 {
 	const struct utmem_engine_ops *ops = utmem_ops(world->engine);
 	struct utmem_pool *pool;
 
-	switch (take_u8(in) % 6) {
+	switch (take_u8(in) % 8) {
 	case 0:
 		ops->tenant_quota(world->tenant[0], take_u32(in) % GUEST_QUOTA + 1);
 		break;
@@ -493,6 +589,11 @@ static void act_operator(struct input *in, struct world *world)
 	case 4:
 		utmem_window_draining(world->guest.w);
 		break;
+	case 5:
+		points_left = 1 + take_u8(in);
+		break;
+	case 6:
+		longjmp(grave, 1); /* between two turns */
 	default:
 		utmem_window_detach(world->guest.w);
 		attach(world, &world->guest, world->tenant[0], take_u8(in) % 4);
@@ -548,19 +649,24 @@ static void act(struct input *in, struct world *world)
 
 /* ---- one input ---- */
 
-static void world_init(struct world *world, struct utmem_memory *mem)
+/* An arena in a file, which outlives the engine. */
+static void memory_init(struct utmem_memory *mem)
 {
-	const struct utmem_engine_ops *ops = &utmem_engine_pool;
+	int fd = memfd_create("arena", MFD_CLOEXEC);
 
-	MUST(!utmem_memory_open(mem, ARENA_LEN, 1));
-	MUST(!ops->open(&world->engine, mem));
-	MUST(!ops->tenant_add(world->engine, "guest", GUEST_QUOTA, &world->tenant[0]));
-	MUST(!ops->tenant_add(world->engine, "neighbour", NEIGHBOUR_QUOTA, &world->tenant[1]));
-	MUST(!utmem_service_init(&world->s, world->engine, 1));
+	MUST(fd >= 0);
+	MUST(!utmem_memory_map(mem, fd, ARENA_LEN, 1));
+	close(fd);
+}
+
+static void world_init(struct world *world)
+{
+	memory_init(&world->mem);
+	engine_init(world);
 	neighbour_move_in(world);
 }
 
-static void world_exit(struct world *world, struct utmem_memory *mem)
+static void world_exit(struct world *world)
 {
 	const struct utmem_engine_ops *ops = &utmem_engine_pool;
 	struct utmem_service_counters c;
@@ -573,7 +679,20 @@ static void world_exit(struct world *world, struct utmem_memory *mem)
 	MUST(!ops->tenant_remove(world->tenant[0])); /* -EBUSY: somebody forgot a pool_close */
 	MUST(!ops->tenant_remove(world->tenant[1]));
 	ops->close(world->engine);
-	utmem_memory_close(mem);
+	utmem_memory_close(&world->mem);
+}
+
+/* What a process that dies leaves behind is no leak. */
+static void live(struct input *in, struct world *world)
+{
+	__lsan_disable();
+	if (setjmp(grave))
+		revive(world);
+	while (in->left) {
+		act(in, world);
+		neighbour_look(world);
+	}
+	__lsan_enable();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -581,25 +700,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static uint8_t *base[2];
+	static struct ledger *ledger[2];
 	struct input in = {.at = data, .left = len};
-	struct utmem_memory mem;
 	struct world world;
 
 	if (!base[0]) {
 		base[0] = window_map();
 		base[1] = window_map();
+		ledger[0] = ledger_map();
+		ledger[1] = ledger_map();
+		utmem_fail_hook = on_point;
 	}
 	memset(&world, 0, sizeof(world));
 	world.guest.base = base[0];
+	world.guest.ledger = ledger[0];
 	world.neighbour.base = base[1];
-	world_init(&world, &mem);
+	world.neighbour.ledger = ledger[1];
+	points_left = 0;
+	world_init(&world);
 	attach(&world, &world.guest, world.tenant[0], take_u8(&in) % 4);
 	if (take_u8(&in) % 8)
 		guest_move_in(&world.guest);
-	while (in.left) {
-		act(&in, &world);
-		neighbour_look(&world);
-	}
-	world_exit(&world, &mem);
+	live(&in, &world);
+	points_left = 0;
+	world_exit(&world);
 	return 0;
 }
