@@ -70,6 +70,8 @@ static bool move_keyed(struct pool_engine *e, struct store *st, struct record *r
 
 		l->record_off = to;
 	}
+	if (st->pool->save)
+		utpool_save_moved(st->pool->save, hash, off, to);
 	engine_bury(e, off);
 	return true;
 }

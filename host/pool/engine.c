@@ -29,6 +29,7 @@ static int pool_init(struct utmem_pool *p)
 
 static void pool_drop(struct utmem_pool *p)
 {
+	utpool_save_fail(p, -ECANCELED);
 	utpool_store_close(p->store);
 	p->store = NULL;
 }
@@ -78,6 +79,7 @@ static int engine_open(struct utmem_engine **out, const struct utmem_memory *mem
 	e->turn = 1; /* a new tenant's is another */
 	utpool_tenants_init(&e->base, &utmem_engine_pool, &hooks, mem);
 	list_init(&e->dying);
+	list_init(&e->saves);
 	utpool_idmap_init(&e->stores, &e->base, STORES_MAX);
 	utpool_idmap_init(&e->larges, &e->base, IDMAP_NONE);
 	err = utpool_meta_init(&e->meta, mem);
@@ -235,5 +237,11 @@ const struct utmem_engine_ops utmem_engine_pool = {
 	.stream_id = utpool_stream_id,
 	.stream_adopt = utpool_parts_adopt,
 	.streams_settle = utpool_streams_settle,
+	.save_begin = utpool_save_begin,
+	.save_step = utpool_save_step,
+	.save_end = utpool_save_end,
+	.restore_begin = utpool_restore_begin,
+	.restore_commit = utpool_restore_commit,
+	.restore_abort = utpool_restore_abort,
 	.maintain = engine_maintain,
 };

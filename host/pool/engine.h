@@ -9,6 +9,7 @@
  *	room.c	  is there room? make some	idmap.c   ids that records hold
  *	meta.c	  what is said beside the arena	seal.c	  checksums of records
  *	evict.c	  ephemeral values go		clean.c   segments are emptied
+ *	save.c	  a pool is read, as it was	restore.c a pool's new content comes
  *	tenant.c, stream.c: objects, shared with the null engine (null.c)
  *
  * Owner: host/pool. The engine's thread.
@@ -80,6 +81,8 @@ struct cursor {
 	uint32_t gain;	/* bytes that were to be had when it was taken */
 };
 
+_Static_assert(sizeof(struct record) + INDEX_SHARE == UTMEM_POOL_ITEM_COST, "as pool.h says");
+
 struct pool_engine {
 	struct utmem_engine base;
 	struct log log;
@@ -87,6 +90,7 @@ struct pool_engine {
 	struct idmap stores, larges;
 	uint32_t nr_dying;   /* stores */
 	struct list dying;   /* those whose index is not yet freed */
+	struct list saves;   /* under way */
 	struct cursor clean; /* copies what lives out of the sparsest segment */
 	struct cursor drop;  /* drops what is old and unread from the oldest ephemeral one */
 	struct {
@@ -208,6 +212,8 @@ struct large *utpool_large_restore(struct pool_engine *e, const struct large_ref
 void utpool_large_forget(struct pool_engine *e, struct large *l);
 /* It is whole, and the record at @off of @st leads to it. */
 void utpool_large_attach(struct pool_engine *e, struct large *l, struct store *st, uint64_t off);
+/* The record that led to it is about to die, its chunks live on; who asked for that frees it. */
+void utpool_large_detach(struct pool_engine *e, struct large *l);
 /* Its chunks are dead. */
 void utpool_large_free(struct pool_engine *e, struct large *l);
 /* All of them, as private memory: for engine close. */
@@ -281,6 +287,28 @@ bool utpool_clean_drop(struct pool_engine *e, uint64_t budget, bool all);
 /* Look for records of dying stores, about @budget bytes further; false: nothing is dying. */
 bool utpool_clean_sweep(struct pool_engine *e, uint64_t budget);
 
+/* ---- save.c ---- */
+
+int utpool_save_begin(struct utmem_pool *p, const struct utmem_save_sink *sink,
+		      struct utmem_save **out);
+int utpool_save_step(struct utmem_save *s, size_t budget);
+void utpool_save_end(struct utmem_save *s);
+/* The save of @p, if there is one, has failed. */
+void utpool_save_fail(struct utmem_pool *p, int err);
+/* Saves that keep chunks of dead values give them up, and fail. Return: was there any? */
+bool utpool_save_yield(struct pool_engine *e);
+/* A value of the pool came; is about to go (its record, alive, is at @off); was moved by the cleaner. */
+void utpool_save_born(struct utmem_save *s, uint64_t hash, uint64_t off);
+void utpool_save_dying(struct utmem_save *s, uint64_t off);
+void utpool_save_moved(struct utmem_save *s, uint64_t hash, uint64_t from, uint64_t to);
+
+/* ---- restore.c ---- */
+
+int utpool_restore_begin(struct utmem_tenant *t, struct utmem_restore_spec *spec,
+			 struct utmem_pool **out);
+int utpool_restore_commit(struct utmem_pool *p);
+void utpool_restore_abort(struct utmem_pool *p);
+
 /* ---- put.c, get.c, parts.c: the vtable's data calls ---- */
 
 int utpool_put(struct utmem_pool *p, const struct utmem_key *key, const void *value, uint32_t len,
@@ -292,6 +320,9 @@ int utpool_flush(struct utmem_pool *p);
 int utpool_find(struct utmem_pool *p, const struct utmem_key *key);
 int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
 	       uint32_t len, struct utmem_get_result *out);
+/* @len bytes from @off of the value of a VALUE or LARGE, or as many as there are. */
+void utpool_value_read(struct pool_engine *e, struct record *r, uint64_t off, void *buf,
+		       uint32_t len);
 void utpool_prefetch_index(const struct utmem_pool *p, struct utmem_key *key);
 void utpool_prefetch_record(const struct utmem_pool *p, struct utmem_key *key, uint32_t len);
 int utpool_parts_begin(struct utmem_pool *p, const struct utmem_key *key, uint64_t total,

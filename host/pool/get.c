@@ -22,6 +22,12 @@ static inline void read_value(struct pool_engine *e, struct record *r, uint64_t 
 		memcpy(buf, record_value(r) + off, len);
 }
 
+void utpool_value_read(struct pool_engine *e, struct record *r, uint64_t off, void *buf,
+		       uint32_t len)
+{
+	read_value(e, r, off, buf, len);
+}
+
 int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
 	       uint32_t len, struct utmem_get_result *out)
 {

@@ -581,6 +581,39 @@ uint32_t utpool_index_scan(const struct index *ix, struct index_hand *hand,
 	return n;
 }
 
+uint32_t utpool_index_hashes(const struct index *ix, uint64_t hash, uint64_t out[INDEX_LEAF_MAX],
+			     uint64_t *last)
+{
+	const struct leaf *leaf = leaf_of(ix, hash);
+	uint64_t low = leaf->depth ? UINT64_MAX >> leaf->depth : UINT64_MAX;
+	uint32_t b, i, n = 0;
+
+	*last = hash | low;
+	for (b = 0; b < leaf->nr_buckets; b++) {
+		if (b + 2 < leaf->nr_buckets)
+			prefetch_records(ix, &leaf->bucket[b + 2]);
+		for (i = 0; i < BUCKET_SLOTS; i++)
+			if (leaf->bucket[b].slot[i])
+				out[n++] = record_hash(ix, leaf->bucket[b].slot[i]);
+	}
+	return n;
+}
+
+uint32_t utpool_index_find_hash(const struct index *ix, uint64_t hash,
+				uint64_t off[2 * BUCKET_SLOTS])
+{
+	const struct utmem_key key = {.hash = hash};
+	struct candidates c = candidates_of(ix, &key);
+	uint32_t n = 0;
+
+	if (c.bucket[0] == c.bucket[1])
+		c.mask &= (1u << BUCKET_SLOTS) - 1;
+	for (; c.mask; c.mask &= c.mask - 1)
+		if (record_hash(ix, *candidate(&c)) == hash)
+			off[n++] = index_off(*candidate(&c));
+	return n;
+}
+
 void utpool_index_prefetch(const struct index *ix, struct utmem_key *key)
 {
 	struct candidates c;

@@ -26,6 +26,7 @@
 #define BUCKET_SLOTS 8u
 #define LEAF_BUCKETS_MAX 128u
 #define INDEX_DEPTH_MAX 28u
+#define INDEX_LEAF_MAX (2 * LEAF_BUCKETS_MAX * BUCKET_SLOTS) /* entries of a leaf: never more */
 
 struct bucket {
 	uint64_t slot[BUCKET_SLOTS]; /* 0: free, as the valid bit says */
@@ -83,6 +84,16 @@ uint64_t *utpool_index_first(const struct index *ix);
  */
 uint32_t utpool_index_scan(const struct index *ix, struct index_hand *hand,
 			   uint64_t off[BUCKET_SLOTS], bool *leaf_end);
+
+/*
+ * The hashes of a leaf, in no order: the one that @hash leads to. *last is the highest hash that
+ * does. Return: how many.
+ */
+uint32_t utpool_index_hashes(const struct index *ix, uint64_t hash, uint64_t out[INDEX_LEAF_MAX],
+			     uint64_t *last);
+/* The offsets of all records whose keys have that hash. Return: how many. */
+uint32_t utpool_index_find_hash(const struct index *ix, uint64_t hash,
+				uint64_t off[2 * BUCKET_SLOTS]);
 
 /*
  * Ask for the buckets where @key may be, then for its record with the first @len bytes of the

@@ -96,6 +96,13 @@ void utpool_large_attach(struct pool_engine *e, struct large *l, struct store *s
 	utpool_store_add_bytes(e, st, (int64_t)l->log_bytes);
 }
 
+void utpool_large_detach(struct pool_engine *e, struct large *l)
+{
+	utpool_store_add_bytes(e, l->store, -(int64_t)l->log_bytes);
+	l->store = NULL;
+	l->record_off = LOG_NONE;
+}
+
 void utpool_large_free(struct pool_engine *e, struct large *l)
 {
 	uint32_t i;

@@ -201,7 +201,7 @@ void utpool_meta_store_add(struct meta *m, uint32_t id, uint64_t serial, const s
 	m->stores[id] = entry;
 	if (id >= m->hdr->nr_stores)
 		__atomic_store_n(&m->hdr->nr_stores, id + 1, __ATOMIC_RELEASE);
-	utpool_meta_store_state(m, id, META_STORE_LIVE);
+	utpool_meta_store_state(m, id, p->incoming ? META_STORE_INCOMING : META_STORE_LIVE);
 }
 
 void utpool_meta_store_state(struct meta *m, uint32_t id, enum meta_store_state state)

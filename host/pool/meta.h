@@ -63,6 +63,8 @@ enum meta_store_state {
 	META_STORE_FREE = 0x66726565,
 	META_STORE_LIVE = 0x6c697665,	  /* its pool's, unless a younger one is */
 	META_STORE_EMPTYING = 0x656d7074, /* the same, and none of its records counts */
+	META_STORE_INCOMING =
+		0x696e636f, /* a restore's, not yet its pool's: as DYING to who comes next */
 	META_STORE_DYING = 0x6479696e, /* none of its records counts; they are yet to be buried */
 };
 

@@ -37,6 +37,7 @@ struct utmem_engine;
 struct utmem_tenant;
 struct utmem_pool;
 struct utmem_stream;
+struct utmem_save;
 
 /* The same limits as the ring's contract; the service asserts that they agree. */
 #define UTMEM_POOL_KEY_MAX 1024u
@@ -147,6 +148,40 @@ struct utmem_recovery {
 	uint64_t nr_records;	/* looked at, dead ones included */
 	uint64_t nr_torn;	/* damaged or incomplete, and dropped */
 	uint64_t nr_duplicates; /* older values of a key, and copies */
+};
+
+/* What a value is charged at least, beside its key and its bytes. */
+#define UTMEM_POOL_ITEM_COST 24u
+
+/* One value of a pool that is being saved. */
+struct utmem_save_item {
+	const void *key;
+	uint32_t key_len;
+	uint64_t value_len; /* of the whole value */
+};
+
+/* A save's parts are at most so long; a value of up to that length comes in one, unless it is kept in chunks. */
+#define UTMEM_SAVE_PART_MAX (128u << 10)
+
+/*
+ * Where a save goes. Called by save_step, and by any call that ends the life of a value which
+ * is still to be saved: it must not wait, nor call the engine.
+ */
+struct utmem_save_sink {
+	/* Required. Room for @len bytes of a value; NULL: there is none, and the save fails (-ENOBUFS). */
+	void *(*reserve)(void *ctx, const struct utmem_save_item *item, uint32_t len);
+	/* Required. They are there: those from @off on. Whole values may come between a longer one's parts. */
+	void (*emit)(void *ctx, const struct utmem_save_item *item, uint64_t off, uint32_t len);
+	/* Required. The save keeps @bytes more (or fewer) for later; false: too many, it fails. */
+	bool (*hold)(void *ctx, int64_t bytes);
+	void *ctx;
+};
+
+struct utmem_restore_spec {
+	struct utmem_pool_spec pool; /* create: when it is not there, of that kind */
+	bool replace;		     /* what the pool contains at the time of the commit */
+	uint64_t need;		     /* charged for all that is to come, at least */
+	uint64_t missing;	     /* out, with -ENOSPC: so much more quota is needed */
 };
 
 struct utmem_get_result {
@@ -263,6 +298,31 @@ struct utmem_engine_ops {
 	int (*stream_adopt)(struct utmem_engine *e, uint32_t id, uint64_t filled,
 			    struct utmem_stream **out);
 	void (*streams_settle)(struct utmem_engine *e);
+
+	/*
+	 * Optional, all three or none. A save emits every value that the pool has at begin, as
+	 * it is then, in no order, while everything else goes on. step does about @budget bytes
+	 * of it. Return: 1 there is more, 0 all is emitted, -ENOBUFS the sink had no room,
+	 * -ENOMEM, -ECANCELED the pool was flushed or destroyed. begin: -EBUSY when one is under
+	 * way. End it before the engine is closed, however it went.
+	 */
+	int (*save_begin)(struct utmem_pool *p, const struct utmem_save_sink *sink,
+			  struct utmem_save **out);
+	int (*save_step)(struct utmem_save *s, size_t budget);
+	void (*save_end)(struct utmem_save *s);
+
+	/*
+	 * Optional, all three or none. A content for a pool, in a pool of its own that nobody can
+	 * find: put and streams work on *out as on any, charged to @t. commit makes it the named
+	 * pool's, in one step; then, or by abort, *out is gone. -EEXIST the pool has values (and
+	 * not @replace), -ENOENT it is not there (and not @create), -EINVAL it is of another kind,
+	 * -EBUSY another restore of it, -ESTALE it was made or destroyed meanwhile, -ENOSPC, -ENOMEM,
+	 * -E2BIG. A commit that fails leaves *out; nothing of it outlives the engine's process.
+	 */
+	int (*restore_begin)(struct utmem_tenant *t, struct utmem_restore_spec *spec,
+			     struct utmem_pool **out);
+	int (*restore_commit)(struct utmem_pool *p);
+	void (*restore_abort)(struct utmem_pool *p);
 
 	/*
 	 * Required. Background work (cleaning, freeing what was flushed), about

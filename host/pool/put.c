@@ -139,6 +139,7 @@ int utpool_flush(struct utmem_pool *p)
 {
 	if (p->destroyed)
 		return -ESTALE;
+	utpool_save_fail(p, -ECANCELED);
 	if (utpool_store_empty(engine_of(p), p->store))
 		return 0;
 	return utpool_store_renew(p);

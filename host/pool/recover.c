@@ -55,7 +55,7 @@ static bool text_valid(const char text[UTMEM_POOL_NAME_LEN])
 static bool entry_valid(const struct meta *m, const struct meta_store *entry)
 {
 	return (entry->state == META_STORE_LIVE || entry->state == META_STORE_EMPTYING ||
-		entry->state == META_STORE_DYING) &&
+		entry->state == META_STORE_INCOMING || entry->state == META_STORE_DYING) &&
 	       utpool_meta_store_valid(m, entry) && entry->serial && entry->pool_id &&
 	       text_valid(entry->tenant) && text_valid(entry->pool);
 }
@@ -125,7 +125,9 @@ static int load_store(struct recovery *rec, uint32_t id)
 	if (entry->pool_id > e->base.last_pool_id)
 		e->base.last_pool_id = entry->pool_id;
 	err = utpool_store_restore(e, id, entry->serial, &st);
-	return err || entry->state == META_STORE_DYING ? err : load_live(rec, entry, st);
+	if (err || entry->state == META_STORE_DYING || entry->state == META_STORE_INCOMING)
+		return err;
+	return load_live(rec, entry, st);
 }
 
 /* Of entries that are free now, too: nobody gets a serial twice. */

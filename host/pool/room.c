@@ -164,6 +164,8 @@ int utpool_room_admit(struct utmem_pool *p, const struct utmem_key *key, uint64_
 	if (engine_live(e) + cost <= e->log.capacity_bytes)
 		return 0;
 	err = arena_room(&d);
+	if (err && utpool_save_yield(e))
+		err = arena_room(&d);
 	if (!err && engine_live(e) + cost > e->log.capacity_bytes)
 		drop_old(&d);
 	return err;

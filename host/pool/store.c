@@ -94,7 +94,7 @@ static void add_charge(struct store *st, int64_t bytes)
 	st->charged_bytes += bytes;
 	p->counters.used_bytes += bytes;
 	p->tenant->used_bytes += bytes;
-	if (st->ephemeral)
+	if (st->ephemeral && !p->incoming)
 		p->tenant->evictable_bytes += bytes;
 }
 
@@ -226,7 +226,10 @@ void utpool_store_count(struct pool_engine *e, struct store *st, struct record *
 	add_charge(st, sign * (int64_t)store_charge(utpool_store_record_cost(e, r)));
 }
 
-/* The record and, when it has some, its chunks are dead: in that order, they are nothing without it. */
+/*
+ * The record and, when it has some, its chunks are dead: in that order, they are nothing without
+ * it. Unless a save has taken them over.
+ */
 static void bury(struct pool_engine *e, struct store *st, struct record *r, uint64_t off)
 {
 	bool large = r->type == RECORD_LARGE;
@@ -234,7 +237,7 @@ static void bury(struct pool_engine *e, struct store *st, struct record *r, uint
 
 	utpool_store_add_bytes(e, st, -(int64_t)log_record_len(&e->log, r));
 	engine_bury(e, off);
-	if (large)
+	if (large && l->store)
 		utpool_large_free(e, l);
 }
 
@@ -242,6 +245,8 @@ static void forget(struct pool_engine *e, struct store *st, uint64_t off)
 {
 	struct record *r = log_record(&e->log, off);
 
+	if (st->pool->save)
+		utpool_save_dying(st->pool->save, off);
 	utpool_store_count(e, st, r, -1);
 	bury(e, st, r, off);
 }
@@ -258,6 +263,8 @@ static void replace_value(struct pool_engine *e, struct store *st, uint64_t *slo
 	uint32_t old_len = log_record_size(&e->log, old->key_len, old->value_len),
 		 len = log_record_size(&e->log, r->key_len, r->value_len);
 
+	if (st->pool->save)
+		utpool_save_dying(st->pool->save, old_off);
 	*slot = entry;
 	if (r->value_len != old->value_len) {
 		st->pool->counters.value_bytes += (int64_t)r->value_len - old->value_len;
@@ -267,8 +274,8 @@ static void replace_value(struct pool_engine *e, struct store *st, uint64_t *slo
 	log_bury(&e->log, old_off, old_len);
 }
 
-int utpool_store_link(struct pool_engine *e, struct store *st, const struct utmem_key *key,
-		      uint64_t off)
+static int link_record(struct pool_engine *e, struct store *st, const struct utmem_key *key,
+		       uint64_t off)
 {
 	uint64_t *slot = index_find(&st->index, key);
 	struct record *r = log_record(&e->log, off);
@@ -292,6 +299,16 @@ int utpool_store_link(struct pool_engine *e, struct store *st, const struct utme
 		utpool_large_attach(e, idmap_get(&e->larges, record_large(r).id), st, off);
 	utpool_store_count(e, st, r, 1);
 	return 0;
+}
+
+int utpool_store_link(struct pool_engine *e, struct store *st, const struct utmem_key *key,
+		      uint64_t off)
+{
+	int err = link_record(e, st, key, off);
+
+	if (!err && st->pool->save)
+		utpool_save_born(st->pool->save, key->hash, off);
+	return err;
 }
 
 void utpool_store_remove(struct pool_engine *e, struct store *st, uint64_t hash, uint64_t *slot)

@@ -82,13 +82,14 @@ static void pool_add(struct utmem_pool *p)
 {
 	struct utmem_tenant *t = p->tenant;
 
-	list_add_tail(&t->pools, &p->link);
-	t->nr_pools++;
+	list_add_tail(p->incoming ? &t->incoming : &t->pools, &p->link);
+	t->nr_pools += !p->incoming;
 	t->nr_objects++;
 }
 
-static int pool_create(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
-		       struct utmem_pool **out)
+/* @id 0: a new one. */
+static int pool_create(struct utmem_tenant *t, const struct utmem_pool_spec *spec, bool incoming,
+		       uint64_t id, struct utmem_pool **out)
 {
 	struct utmem_engine *e = t->engine;
 	struct utmem_pool *p;
@@ -96,7 +97,8 @@ static int pool_create(struct utmem_tenant *t, const struct utmem_pool_spec *spe
 
 	if (err)
 		return err;
-	p->id = ++e->last_pool_id;
+	p->incoming = incoming;
+	p->id = id ? id : ++e->last_pool_id;
 	err = e->hooks->pool_init(p);
 	if (err) {
 		utpool_free(e, p, sizeof(*p));
@@ -119,14 +121,42 @@ int utpool_pool_restore(struct utmem_tenant *t, const char *name,
 	return 0;
 }
 
+int utpool_pool_alloc_incoming(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
+			       uint64_t id, struct utmem_pool **out)
+{
+	int err = pool_create(t, spec, true, id, out);
+
+	if (!err)
+		utpool_pool_ref(*out);
+	return err;
+}
+
+void utpool_pool_publish(struct utmem_pool *p)
+{
+	list_del(&p->link);
+	list_add_tail(&p->tenant->pools, &p->link);
+	p->tenant->nr_pools++;
+	p->incoming = false;
+}
+
+static struct utmem_pool *find_named(const struct list *pools, const char *name)
+{
+	struct list *l = NULL;
+
+	while ((l = list_after(pools, l)))
+		if (!strcmp(list_entry(l, struct utmem_pool, link)->name, name))
+			return list_entry(l, struct utmem_pool, link);
+	return NULL;
+}
+
 struct utmem_pool *utpool_pool_by_name(struct utmem_tenant *t, const char *name)
 {
-	struct utmem_pool *p = NULL;
+	return find_named(&t->pools, name);
+}
 
-	while ((p = utpool_pool_next(t, p)))
-		if (!strcmp(p->name, name))
-			return p;
-	return NULL;
+struct utmem_pool *utpool_pool_incoming(struct utmem_tenant *t, const char *name)
+{
+	return find_named(&t->incoming, name);
 }
 
 /*
@@ -158,7 +188,7 @@ static int open_own(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
 	int err;
 
 	if (!p)
-		return spec->create ? pool_create(t, spec, out) : -ENOENT;
+		return spec->create ? pool_create(t, spec, false, 0, out) : -ENOENT;
 	err = check_own(p, spec);
 	if (!err)
 		err = check_spec(p, spec);
@@ -230,7 +260,7 @@ int utpool_pool_destroy(struct utmem_pool *p)
 		t->hand = NULL;
 	list_del(&p->link);
 	list_add_tail(&t->destroyed, &p->link);
-	t->nr_pools--;
+	t->nr_pools -= !p->incoming;
 	p->destroyed = true;
 	t->engine->hooks->pool_drop(p);
 	if (!p->nr_refs)
@@ -327,6 +357,7 @@ static int tenant_alloc(struct utmem_engine *e, const char *name, uint64_t quota
 	t->quota_bytes = quota;
 	strcpy(t->name, name);
 	list_init(&t->pools);
+	list_init(&t->incoming);
 	list_init(&t->destroyed);
 	list_add_tail(&e->tenants, &t->link);
 	*out = t;
@@ -392,6 +423,8 @@ static void tenant_free(struct utmem_tenant *t)
 
 	while ((p = utpool_pool_next(t, NULL)))
 		utpool_pool_destroy(p);
+	while ((l = list_after(&t->incoming, NULL)))
+		utpool_pool_destroy(list_entry(l, struct utmem_pool, link));
 	while ((l = list_after(&t->destroyed, NULL)))
 		pool_free(list_entry(l, struct utmem_pool, link));
 	list_del(&t->link);

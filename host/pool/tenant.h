@@ -47,6 +47,7 @@ struct utmem_tenant {
 	struct utmem_engine *engine;
 	struct list link;	 /* engine->tenants */
 	struct list pools;	 /* those that can be found by name */
+	struct list incoming;	 /* those that are being restored: nobody finds them */
 	struct list destroyed;	 /* those that are only waited for by who is still attached */
 	struct utmem_pool *hand; /* where eviction goes on; NULL: at the first */
 	uint64_t quota_bytes;
@@ -69,10 +70,13 @@ struct utmem_pool {
 	struct list grants; /* struct grant */
 	struct store
 		*store; /* what the pool contains; NULL in the null engine and once destroyed */
+	struct utmem_save *save; /* under way; its next value may be about to die */
 	struct utmem_pool_counters counters;
 	struct utmem_pool_kind kind;
 	uint32_t nr_refs; /* attachments and streams */
 	bool destroyed;
+	bool incoming;	      /* on tenant->incoming: its content is to be another pool's */
+	bool create, replace; /* what that one may be (incoming) */
 	char name[UTMEM_POOL_NAME_LEN];
 };
 
@@ -108,6 +112,13 @@ int utpool_tenant_restore(struct utmem_engine *e, const char *name, struct utmem
 int utpool_pool_restore(struct utmem_tenant *t, const char *name,
 			const struct utmem_pool_kind *kind, uint64_t id, struct utmem_pool **out);
 struct utmem_pool *utpool_pool_by_name(struct utmem_tenant *t, const char *name);
+/* A pool that only its maker knows; he has a reference. @id 0: a new one. -ENOMEM, -E2BIG. */
+int utpool_pool_alloc_incoming(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
+			       uint64_t id, struct utmem_pool **out);
+/* From here on it is found by its name. */
+void utpool_pool_publish(struct utmem_pool *p);
+/* Of those that are being restored. */
+struct utmem_pool *utpool_pool_incoming(struct utmem_tenant *t, const char *name);
 
 /* The same for every engine: these stand in the vtables as they are. */
 int utpool_tenant_add(struct utmem_engine *e, const char *name, uint64_t quota,

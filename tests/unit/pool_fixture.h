@@ -494,6 +494,8 @@ static inline void check_tenant(struct utmem_tenant *t)
 		assert_true(p->counters.used_bytes >=
 			    p->counters.key_bytes + p->counters.value_bytes);
 	}
+	while ((l = list_after(&t->incoming, l)))
+		used += list_entry(l, struct utmem_pool, link)->counters.used_bytes;
 	while ((l = list_after(&t->destroyed, l)))
 		used += list_entry(l, struct utmem_pool, link)->counters.used_bytes;
 	assert_int_equal(used, t->used_bytes);
