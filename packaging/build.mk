@@ -4,7 +4,7 @@ PREFIX	?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR	?= $(SYSCONFDIR)/systemd/system
 MAN8	:= packaging/man/utmemd.8
-MAN5	:= packaging/man/utmemd.conf.5
+MAN5	:= packaging/man/utmemd.conf.5 packaging/man/utmem-save.5
 MAN1	:= packaging/man/utmemctl.1
 CONF	= $(DESTDIR)$(SYSCONFDIR)/utmem/utmemd.conf
 
@@ -26,5 +26,6 @@ uninstall-host:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/utmemd $(DESTDIR)$(PREFIX)/bin/utmemctl
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/utmemd.8
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/utmemd.conf.5
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/utmem-save.5
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/utmemctl.1
 	rm -f $(DESTDIR)$(UNITDIR)/utmemd.service

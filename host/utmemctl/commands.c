@@ -10,11 +10,10 @@
 #include <string.h>
 
 #include "host/utmemctl/commands.h"
+#include "host/utmemctl/pools.h"
 #include "host/utmemctl/request.h"
 #include "host/utmemctl/table.h"
 #include "host/utmemd/size.h"
-
-#define STATUS_USAGE 2
 
 static const char *const tenant_columns[] = {"name", "used_bytes", "quota_bytes", "pools",
 					     "vm",   "clients",	   NULL};
@@ -116,20 +115,32 @@ static int pool_list(const struct arguments *a)
 	return show(a, "pool list", print_pools);
 }
 
+cJSON *pool_args(char *word)
+{
+	char *pool = strchr(word, '/');
+	cJSON *args;
+
+	if (!pool) {
+		wrong("not TENANT/POOL:", word);
+		return NULL;
+	}
+	*pool = '\0';
+	args = cJSON_CreateObject();
+	cJSON_AddStringToObject(args, "tenant", word);
+	cJSON_AddStringToObject(args, "pool", pool + 1);
+	return args;
+}
+
 static int pool_grant(const struct arguments *a)
 {
 	const char *right = a->nr_words == 5 ? a->words[4] : "rw";
-	char *pool = strchr(a->words[2], '/');
 	cJSON *args;
 
-	if (!pool)
-		return wrong("not TENANT/POOL:", a->words[2]);
 	if (strcmp(right, "rw") && strcmp(right, "ro"))
 		return wrong("neither ro nor rw:", right);
-	*pool = '\0';
-	args = cJSON_CreateObject();
-	cJSON_AddStringToObject(args, "tenant", a->words[2]);
-	cJSON_AddStringToObject(args, "pool", pool + 1);
+	args = pool_args(a->words[2]);
+	if (!args)
+		return STATUS_USAGE;
 	cJSON_AddStringToObject(args, "to", a->words[3]);
 	cJSON_AddBoolToObject(args, "readonly", !strcmp(right, "ro"));
 	return send_only(a, "pool grant", args);
@@ -179,6 +190,24 @@ static const struct {
 	 pool_grant,
 	 "pool grant TENANT/POOL TO [ro|rw]",
 	 "let tenant TO attach to a shared pool; rw when not said"},
+	{{"pool", "save"},
+	 3,
+	 4,
+	 pool_save,
+	 "pool save TENANT/POOL [FILE|-] [--quiet]",
+	 "write a pool, as it is now, to FILE or stdout, while it is in use"},
+	{{"pool", "restore"},
+	 3,
+	 4,
+	 pool_restore,
+	 "pool restore TENANT/POOL [FILE|-] [--create] [--replace] [--quiet]",
+	 "read it back, all or nothing"},
+	{{"pool", "verify"},
+	 3,
+	 3,
+	 pool_verify,
+	 "pool verify FILE|-",
+	 "is it a whole saved pool? Needs no utmemd"},
 	{{"stats", NULL}, 1, 1, stats, "stats [--json]", "what is counted"},
 };
 

@@ -8,7 +8,10 @@ struct arguments {
 	char **words; /* of the command line, without options */
 	int nr_words;
 	int json, force; /* 0 or 1 */
+	int quiet, create, replace;
 };
+
+#define STATUS_USAGE 2
 
 /* Exit code: 0 done, 1 refused or not reached, 2 wrong usage; the reason is on stderr. */
 int command_run(const struct arguments *args);

@@ -19,9 +19,15 @@ static void print_help(void)
 int main(int argc, char **argv)
 {
 	static const struct option flags[] = {
-		{"run-dir", required_argument, NULL, 'd'}, {"json", no_argument, NULL, 'j'},
-		{"force", no_argument, NULL, 'f'},	   {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'v'},	   {0},
+		{"run-dir", required_argument, NULL, 'd'},
+		{"json", no_argument, NULL, 'j'},
+		{"force", no_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"create", no_argument, NULL, 'c'},
+		{"replace", no_argument, NULL, 'r'},
+		{0},
 	};
 	struct arguments args = {.run_dir = "/run/utmem"};
 	int flag;
@@ -36,6 +42,15 @@ int main(int argc, char **argv)
 			break;
 		case 'f':
 			args.force = 1;
+			break;
+		case 'q':
+			args.quiet = 1;
+			break;
+		case 'c':
+			args.create = 1;
+			break;
+		case 'r':
+			args.replace = 1;
 			break;
 		case 'h':
 			print_help();

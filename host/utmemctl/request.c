@@ -5,6 +5,7 @@
  */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,8 @@ static int send_line(int fd, const char *line)
 	return n == (ssize_t)iov[0].iov_len + 1 ? 0 : -1;
 }
 
-/* The answer's one line, or NULL. */
-static char *receive_line(int fd)
+/* The answer's one line, or NULL. @exact: what follows the line is another's, and stays. */
+static char *receive_line(int fd, bool exact)
 {
 	FILE *f = fdopen(dup(fd), "r");
 	char *line = NULL;
@@ -53,6 +54,8 @@ static char *receive_line(int fd)
 
 	if (!f)
 		return NULL;
+	if (exact)
+		setvbuf(f, NULL, _IONBF, 0);
 	if (getline(&line, &room, f) <= 0) {
 		free(line);
 		line = NULL;
@@ -61,16 +64,11 @@ static char *receive_line(int fd)
 	return line;
 }
 
-static cJSON *exchange(int fd, const char *line)
+static cJSON *receive(int fd, bool exact)
 {
+	char *answer = receive_line(fd, exact);
 	cJSON *reply = NULL;
-	char *answer;
 
-	if (send_line(fd, line)) {
-		perror("utmemctl: sending to utmemd");
-		return NULL;
-	}
-	answer = receive_line(fd);
 	if (answer)
 		reply = cJSON_Parse(answer);
 	if (!reply)
@@ -92,6 +90,14 @@ static int take_result(cJSON *reply, cJSON **result)
 	return 1;
 }
 
+static cJSON *exchange(int fd, const char *line, bool exact)
+{
+	if (!send_line(fd, line))
+		return receive(fd, exact);
+	perror("utmemctl: sending to utmemd");
+	return NULL;
+}
+
 static char *request_text(const char *cmd, cJSON *args)
 {
 	cJSON *request = cJSON_CreateObject();
@@ -105,25 +111,62 @@ static char *request_text(const char *cmd, cJSON *args)
 	return text;
 }
 
-int request_send(const char *run_dir, const char *cmd, cJSON *args, cJSON **result)
+/* Connected, and answered: the reply, which is the caller's, or NULL and the reason is on stderr. */
+static cJSON *ask(const char *run_dir, const char *cmd, cJSON *args, bool exact, int *fd)
 {
 	char *text = request_text(cmd, args);
-	int fd, status = 1;
-	cJSON *reply;
+	cJSON *reply = NULL;
 
-	*result = NULL;
+	*fd = -1;
 	if (!text) {
 		fprintf(stderr, "utmemctl: no memory\n");
-		return 1;
+		return NULL;
 	}
-	fd = connect_daemon(run_dir);
-	if (fd >= 0) {
-		reply = exchange(fd, text);
-		if (reply)
-			status = take_result(reply, result);
-		cJSON_Delete(reply);
-		close(fd);
-	}
+	*fd = connect_daemon(run_dir);
+	if (*fd >= 0)
+		reply = exchange(*fd, text, exact);
 	free(text);
+	return reply;
+}
+
+int request_send(const char *run_dir, const char *cmd, cJSON *args, cJSON **result)
+{
+	cJSON *reply;
+	int fd, status = 1;
+
+	*result = NULL;
+	reply = ask(run_dir, cmd, args, false, &fd);
+	if (reply)
+		status = take_result(reply, result);
+	cJSON_Delete(reply);
+	if (fd >= 0)
+		close(fd);
+	return status;
+}
+
+int request_open(const char *run_dir, const char *cmd, cJSON *args)
+{
+	cJSON *reply, *result = NULL;
+	int fd;
+
+	reply = ask(run_dir, cmd, args, true, &fd);
+	if (fd >= 0 && (!reply || take_result(reply, &result))) {
+		close(fd);
+		fd = -1;
+	}
+	cJSON_Delete(result);
+	cJSON_Delete(reply);
+	return fd;
+}
+
+int request_answer(int fd, cJSON **result)
+{
+	cJSON *reply = receive(fd, false);
+	int status = 1;
+
+	*result = NULL;
+	if (reply)
+		status = take_result(reply, result);
+	cJSON_Delete(reply);
 	return status;
 }

@@ -11,4 +11,12 @@ struct cJSON;
  */
 int request_send(const char *run_dir, const char *cmd, struct cJSON *args, struct cJSON **result);
 
+/*
+ * The same for a command after which the connection is used otherwise. Return: it, the caller's;
+ * -1 and the reason is on stderr.
+ */
+int request_open(const char *run_dir, const char *cmd, struct cJSON *args);
+/* A further line of the daemon's on such a connection. As request_send(). */
+int request_answer(int fd, struct cJSON **result);
+
 #endif /* UTMEMCTL_REQUEST_H */

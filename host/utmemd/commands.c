@@ -12,6 +12,8 @@
 
 #include "host/utmemd/commands.h"
 #include "host/utmemd/daemon.h"
+#include "host/utmemd/restore.h"
+#include "host/utmemd/save.h"
 #include "host/utmemd/stats.h"
 #include "host/utmemd/tenant.h"
 
@@ -21,7 +23,8 @@
 struct command {
 	struct daemon *daemon;
 	const cJSON *args;
-	cJSON *result; /* out, when there is one */
+	cJSON *result;		   /* out, when there is one */
+	struct transfer *transfer; /* out: what the connection is for from here on */
 	char why[WHY_LEN];
 };
 
@@ -167,6 +170,54 @@ static struct utmem_pool *find_pool(struct tenant *t, const char *name)
 	return p;
 }
 
+static int fail_transfer(struct command *c, int err, const char *what, const char *tenant,
+			 const char *pool)
+{
+	switch (err) {
+	case -EUSERS:
+		return fail(c, err, "%u pools are being saved or restored already", TRANSFERS_MAX);
+	case -EBUSY:
+		return fail(c, err, "pool %s/%.64s is being saved already", tenant, pool);
+	case -EOPNOTSUPP:
+		return fail(c, err, "engine %s stores nothing", c->daemon->opt->engine);
+	default:
+		return fail(c, err, "%s of %s/%.64s: %s", what, tenant, pool, strerror(-err));
+	}
+}
+
+static int run_pool_save(struct command *c)
+{
+	struct utmem_pool *p;
+	struct tenant *owner;
+	const char *name;
+	int err = arg_tenant(c, "tenant", &owner);
+
+	if (!err)
+		err = arg_text(c, "pool", &name);
+	if (err)
+		return err;
+	p = find_pool(owner, name);
+	if (!p)
+		return fail(c, -ENOENT, "tenant %s has no pool %.64s", owner->name, name);
+	err = save_open(owner, p, &c->transfer);
+	return err ? fail_transfer(c, err, "save", owner->name, name) : 0;
+}
+
+static int run_pool_restore(struct command *c)
+{
+	struct tenant *owner;
+	const char *name;
+	int err = arg_tenant(c, "tenant", &owner);
+
+	if (!err)
+		err = arg_text(c, "pool", &name);
+	if (err)
+		return err;
+	err = restore_open(owner, name, arg_true(c, "create"), arg_true(c, "replace"),
+			   &c->transfer);
+	return err ? fail_transfer(c, err, "restore", owner->name, name) : 0;
+}
+
 static int run_pool_grant(struct command *c)
 {
 	struct tenant *owner, *to;
@@ -222,6 +273,8 @@ static const struct {
 	{"tenant list", run_tenant_list},
 	{"pool list", run_pool_list},
 	{"pool grant", run_pool_grant},
+	{"pool save", run_pool_save},
+	{"pool restore", run_pool_restore},
 	{"stats", run_stats},
 };
 
@@ -240,7 +293,7 @@ static int run(struct command *c, const cJSON *request)
 	return fail(c, -EOPNOTSUPP, "unknown command \"%.64s\"", name);
 }
 
-cJSON *command_run(struct daemon *d, const cJSON *request)
+cJSON *command_run(struct daemon *d, const cJSON *request, struct transfer **transfer)
 {
 	struct command c = {.daemon = d};
 	int err = run(&c, request);
@@ -254,5 +307,7 @@ cJSON *command_run(struct daemon *d, const cJSON *request)
 	} else if (c.result) {
 		cJSON_AddItemToObject(reply, "result", c.result);
 	}
+	if (c.transfer)
+		*transfer = c.transfer;
 	return reply;
 }

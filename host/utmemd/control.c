@@ -14,6 +14,7 @@
 #include "host/utmemd/control.h"
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/log.h"
+#include "host/utmemd/transfer.h"
 
 struct control_client {
 	struct source src;
@@ -24,16 +25,38 @@ struct control_client {
 	/* An answer under way; no request is looked at before it has gone. */
 	char *out;
 	size_t out_len, out_sent;
+	struct transfer *transfer; /* gets the connection once the answer has gone */
 };
 
-static void control_client_close(struct control_client *c)
+static void control_client_free(struct control_client *c)
 {
 	LIST_REMOVE(c, link);
 	c->daemon->control.nr_clients--;
 	loop_remove(&c->daemon->loop, &c->src);
-	close(c->src.fd);
 	free(c->out);
 	free(c);
+}
+
+static void control_client_close(struct control_client *c)
+{
+	int fd = c->src.fd;
+
+	if (c->transfer)
+		transfer_close(c->transfer);
+	control_client_free(c);
+	close(fd);
+}
+
+static void hand_over(struct control_client *c)
+{
+	struct transfer *t = c->transfer;
+	size_t len = c->in_len;
+	int fd = c->src.fd;
+	char bytes[CONTROL_LINE_MAX];
+
+	memcpy(bytes, c->in, len);
+	control_client_free(c);
+	transfer_start(t, fd, bytes, len);
 }
 
 /* 0 = gone, or on its way when there is room (EPOLLOUT). */
@@ -57,7 +80,7 @@ static int flush_answer(struct control_client *c)
 static int answer(struct control_client *c, const char *line)
 {
 	cJSON *request = cJSON_Parse(line);
-	cJSON *reply = command_run(c->daemon, request);
+	cJSON *reply = command_run(c->daemon, request, &c->transfer);
 
 	cJSON_Delete(request);
 	c->out = reply ? cJSON_PrintUnformatted(reply) : NULL;
@@ -76,7 +99,7 @@ static int serve_lines(struct control_client *c)
 	char *end;
 	int err;
 
-	while (!c->out && (end = memchr(c->in, '\n', c->in_len))) {
+	while (!c->out && !c->transfer && (end = memchr(c->in, '\n', c->in_len))) {
 		size_t used = (size_t)(end - c->in) + 1;
 
 		*end = '\0';
@@ -86,7 +109,7 @@ static int serve_lines(struct control_client *c)
 		c->in_len -= used;
 		memmove(c->in, c->in + used, c->in_len);
 	}
-	return c->in_len == sizeof(c->in) && !c->out ? -E2BIG : 0;
+	return c->in_len == sizeof(c->in) && !c->out && !c->transfer ? -E2BIG : 0;
 }
 
 static int read_lines(struct control_client *c)
@@ -116,6 +139,8 @@ static void control_client_ready(struct source *s, uint32_t events)
 	}
 	if (err)
 		control_client_close(c);
+	else if (c->transfer && !c->out)
+		hand_over(c);
 }
 
 /* The socket's mode says it, too; a mode can be changed. */
@@ -167,6 +192,8 @@ int control_open(struct control *ctl, struct daemon *d)
 {
 	LIST_INIT(&ctl->clients);
 	ctl->nr_clients = 0;
+	LIST_INIT(&ctl->transfers);
+	ctl->nr_transfers = 0;
 	return listener_open(&ctl->socket, d, CONTROL_SOCKET, SOCK_STREAM, 0600, control_connected);
 }
 
@@ -174,5 +201,6 @@ void control_close(struct control *ctl)
 {
 	while (!LIST_EMPTY(&ctl->clients))
 		control_client_close(LIST_FIRST(&ctl->clients));
+	transfers_close(ctl->socket.daemon);
 	listener_close(&ctl->socket);
 }

@@ -2,7 +2,8 @@
 /*
  * The control socket: one JSON object a line, {"cmd": ..., "args": {...}}, and for
  * each a line back, {"ok": true, "result": ...} or {"ok": false, "errno": ...,
- * "error": ...}. Caller: daemon.c. Only root and the daemon's own user get in.
+ * "error": ...}. After the answer to "pool save" and "pool restore" the connection carries a
+ * saved pool (transfer.h) and nothing else. Caller: daemon.c. Only root and the daemon's own user get in.
  */
 #ifndef UTMEMD_CONTROL_H
 #define UTMEMD_CONTROL_H
@@ -11,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "host/utmemd/listener.h"
+#include "host/utmemd/transfer.h"
 
 #define CONTROL_CLIENTS_MAX 16u
 #define CONTROL_LINE_MAX 4096u /* bytes of one request, the newline included */
@@ -23,6 +25,8 @@ struct control {
 	struct listener socket;
 	LIST_HEAD(, control_client) clients;
 	uint32_t nr_clients;
+	struct transfer_list transfers;
+	uint32_t nr_transfers;
 };
 
 int control_open(struct control *ctl, struct daemon *d);

@@ -39,6 +39,8 @@ static const struct option_def table[] = {
 	 NULL, "shared memory of a process on the host: its default and its most"},
 	{"client-memory", "SIZE", OPTION_SIZE, AT(client_memory), "1g", UTMEM_WINDOW_LEN_MIN, TIB,
 	 NULL, "shared memory of all processes of one tenant together"},
+	{"save-memory", "SIZE", OPTION_SIZE, AT(save_memory), "64m", MIB, TIB, NULL,
+	 "of one save: what waits for its reader, or was overwritten before its turn"},
 	{"vectors", "N", OPTION_COUNT, AT(vectors), "2", 1, 32, NULL,
 	 "interrupt vectors of a VM's device, as in QEMU's vectors="},
 	{"max-queues", "N", OPTION_COUNT, AT(max_queues), "64", 2, UTMEM_QUEUES_MAX, NULL,

@@ -25,6 +25,7 @@ struct options {
 	uint64_t window;	/* bytes, of a VM */
 	uint64_t client_window; /* bytes, most and default of a unix: client */
 	uint64_t client_memory; /* bytes, most of all unix: clients' windows of a tenant */
+	uint64_t save_memory;	/* bytes, of one save */
 	uint64_t vectors;	/* of a VM's device */
 	uint64_t max_queues;	/* per window */
 	uint64_t max_clients;	/* per tenant */

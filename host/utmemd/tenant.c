@@ -14,6 +14,7 @@
 #include "host/utmemd/ivshmem.h"
 #include "host/utmemd/stats.h"
 #include "host/utmemd/tenant.h"
+#include "host/utmemd/transfer.h"
 #include "host/utmemd/window.h"
 
 static void vm_connected(struct listener *l, int fd)
@@ -98,6 +99,7 @@ static void end_connections(struct tenant *t)
 		vm_close(t->vm, "its tenant is removed, or the daemon ends");
 	while (!LIST_EMPTY(&t->clients))
 		client_close(LIST_FIRST(&t->clients));
+	transfers_close_of(t);
 }
 
 static void tenant_free(struct tenant *t)

@@ -23,11 +23,19 @@ says 2 'utmemctl: usage: utmemctl tenant add NAME QUOTA' tenant add x
 says 2 'utmemctl: usage: utmemctl tenant add NAME QUOTA' tenant add x 1m more
 says 2 'utmemctl: not a size (*): 1x' tenant add x 1x
 says 2 'utmemctl: not TENANT/POOL: x' pool grant x y
+says 2 'utmemctl: not TENANT/POOL: x' pool save x
+says 2 'utmemctl: not TENANT/POOL: x' pool restore x
+says 2 'utmemctl: usage: utmemctl pool verify FILE|-' pool verify
+says 1 "utmemctl: $tmp/none: No such file or directory" pool verify "$tmp/none"
+says 1 "utmemctl: $tmp/none: No such file or directory" pool restore x/y "$tmp/none"
+says 1 "utmemctl: $RUN/control.sock: No such file or directory (utmemd does not run there)" \
+	pool save x/y "$tmp/none"
+check "and nothing is left of the file" test ! -e "$tmp/none" -a ! -e "$tmp/none.part"
 says 2 'utmemctl: neither ro nor rw: rx' pool grant x/p y rx
 says 2 "*unrecognized option '--nonsense'" --nonsense
 says 0 'utmemctl [0-9]*.[0-9]*.[0-9]* (*)' --version
 commands_of_manual() {
-	sed -n 's/^\.It Cm \(tenant\|pool\|stats\) \(add\|quota\|remove\|list\|grant\|\).*/\1 \2/p' \
+	sed -n 's/^\.It Cm \(tenant\|pool\|stats\) \(add\|quota\|remove\|list\|grant\|save\|restore\|verify\|\).*/\1 \2/p' \
 		packaging/man/utmemctl.1
 }
 commands_of_help() {
