@@ -260,7 +260,7 @@ static bool leaf_copy(struct leaf *to, const struct leaf *from, const struct lea
 	return true;
 }
 
-/* A new leaf with the @nr_items entries of @mask and some room; NULL: no memory. */
+/* A new leaf with the @nr_items entries of @mask and some room; NULL: no memory, or it would be too long. */
 static struct leaf *leaf_make(struct utmem_engine *e, const struct leaf *from,
 			      const struct leaf_mask *mask, uint32_t nr_items, uint32_t depth)
 {
@@ -268,7 +268,7 @@ static struct leaf *leaf_make(struct utmem_engine *e, const struct leaf *from,
 	struct leaf *leaf;
 	uint32_t tries;
 
-	for (tries = 0; tries < LEAF_TRIES; tries++) {
+	for (tries = 0; tries < LEAF_TRIES && nr_buckets <= 2 * LEAF_BUCKETS_MAX; tries++) {
 		leaf = leaf_alloc(e, nr_buckets, depth);
 		if (!leaf)
 			return NULL;
@@ -372,22 +372,31 @@ static void mask_invert(const struct leaf *leaf, struct leaf_mask *mask)
 		mask->slots[b] ^= all.slots[b];
 }
 
-static int leaf_split(struct index *ix, uint64_t hash)
+/* All entries of a leaf are in one half: the other one, where @hash leads, gets an empty leaf. */
+static int leaf_narrow(struct index *ix, struct leaf *leaf, uint64_t hash)
 {
-	struct leaf *old = leaf_of(ix, hash), *upper, *lower;
-	uint32_t nr_upper, depth = old->depth + 1;
-	uint64_t bit = 1ull << (64 - depth);
-	struct leaf_mask mask;
+	struct leaf *empty = leaf_alloc(ix->engine, 1, leaf->depth + 1);
 
-	if (old->depth == ix->depth && dir_double(ix))
+	if (!empty)
 		return -ENOSPC;
-	mask_all(old, &mask);
-	nr_upper = mask_upper(ix, old, &mask);
-	upper = leaf_make(ix->engine, old, &mask, nr_upper, depth);
+	leaf->depth++;
+	dir_set(ix, hash, leaf->depth, empty);
+	return 0;
+}
+
+/* @nr_upper entries, those in @mask, go to a leaf of the upper half, the others to one of the lower. */
+static int leaf_divide(struct index *ix, struct leaf *old, uint64_t hash, struct leaf_mask *mask,
+		       uint32_t nr_upper)
+{
+	uint32_t depth = old->depth + 1;
+	uint64_t bit = 1ull << (64 - depth);
+	struct leaf *upper, *lower;
+
+	upper = leaf_make(ix->engine, old, mask, nr_upper, depth);
 	if (!upper)
 		return -ENOSPC;
-	mask_invert(old, &mask);
-	lower = leaf_make(ix->engine, old, &mask, old->nr_items - nr_upper, depth);
+	mask_invert(old, mask);
+	lower = leaf_make(ix->engine, old, mask, old->nr_items - nr_upper, depth);
 	if (!lower) {
 		leaf_free(ix->engine, upper);
 		return -ENOSPC;
@@ -396,6 +405,31 @@ static int leaf_split(struct index *ix, uint64_t hash)
 	dir_set(ix, hash & ~bit, depth, lower);
 	leaf_free(ix->engine, old);
 	return 0;
+}
+
+/*
+ * As deep as it takes: keys that come in the order of their hashes, as those of a saved pool do,
+ * fill but a corner of a leaf. To copy it for each useless split made it longer and longer.
+ */
+static int leaf_split(struct index *ix, uint64_t hash)
+{
+	struct leaf *old = leaf_of(ix, hash);
+	struct leaf_mask mask;
+	uint32_t nr_upper;
+	uint64_t bit;
+	int err = 0;
+
+	while (!err && leaf_of(ix, hash) == old) {
+		if (old->depth == ix->depth && dir_double(ix))
+			return -ENOSPC;
+		bit = 1ull << (63 - old->depth);
+		mask_all(old, &mask);
+		nr_upper = mask_upper(ix, old, &mask);
+		if (nr_upper && nr_upper < old->nr_items)
+			return leaf_divide(ix, old, hash, &mask, nr_upper);
+		err = leaf_narrow(ix, old, nr_upper ? hash & ~bit : hash | bit);
+	}
+	return err;
 }
 
 static int leaf_grow(struct index *ix, uint64_t hash)
