@@ -35,7 +35,7 @@ static uint64_t header_checksum(const struct meta_header *hdr)
 	return XXH3_64bits(hdr, offsetof(struct meta_header, checksum));
 }
 
-static uint64_t store_checksum(const struct meta *m, const struct meta_store *st)
+uint64_t utpool_meta_store_checksum(const struct meta *m, const struct meta_store *st)
 {
 	size_t from = offsetof(struct meta_store, serial);
 
@@ -45,7 +45,7 @@ static uint64_t store_checksum(const struct meta *m, const struct meta_store *st
 
 bool utpool_meta_store_valid(const struct meta *m, const struct meta_store *st)
 {
-	return st->checksum == store_checksum(m, st);
+	return st->checksum == utpool_meta_store_checksum(m, st);
 }
 
 static bool is_zero(const void *p, size_t len)
@@ -73,6 +73,12 @@ static int header_check(const struct meta_header *hdr, const struct utmem_memory
 	return hdr->arena_len == mem->arena_len && hdr->seg_len == seg_len(mem) ? 0 : -EINVAL;
 }
 
+/* Nothing was ever in it; else it is the header that was lost. */
+static bool is_new(const struct meta *m, const struct utmem_memory *mem)
+{
+	return is_zero(m->segs, segs_len(mem->arena_len)) && is_zero(m->stores, META_PAGE);
+}
+
 int utpool_meta_init(struct meta *m, const struct utmem_memory *mem)
 {
 	int err;
@@ -88,7 +94,7 @@ int utpool_meta_init(struct meta *m, const struct utmem_memory *mem)
 	m->durable = mem->durable;
 	m->salt = mem->seed;
 	if (is_zero(m->hdr, sizeof(*m->hdr)))
-		return 0;
+		return is_new(m, mem) ? 0 : -EUCLEAN;
 	err = header_check(m->hdr, mem);
 	if (err)
 		return err;
@@ -197,7 +203,7 @@ void utpool_meta_store_add(struct meta *m, uint32_t id, uint64_t serial, const s
 		return;
 	strcpy(entry.tenant, p->tenant->name);
 	strcpy(entry.pool, p->name);
-	entry.checksum = store_checksum(m, &entry);
+	entry.checksum = utpool_meta_store_checksum(m, &entry);
 	m->stores[id] = entry;
 	if (id >= m->hdr->nr_stores)
 		__atomic_store_n(&m->hdr->nr_stores, id + 1, __ATOMIC_RELEASE);

@@ -122,6 +122,7 @@ void utpool_meta_store_add(struct meta *m, uint32_t id, uint64_t serial,
 			   const struct utmem_pool *p);
 void utpool_meta_store_state(struct meta *m, uint32_t id, enum meta_store_state state);
 /* Is what the entry says whole? */
+uint64_t utpool_meta_store_checksum(const struct meta *m, const struct meta_store *st);
 bool utpool_meta_store_valid(const struct meta *m, const struct meta_store *st);
 
 #endif /* UTMEM_POOL_META_H */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The stock memory for an engine. */
+#include <sys/stat.h>
+
 #include "pool_fixture.h"
 
 static void arena_is_zeroed_aligned_and_of_whole_pages(void **state)
@@ -74,6 +76,125 @@ static void impossible_lengths_are_refused(void **state)
 	assert_int_equal(utmem_memory_open(&mem, SIZE_MAX / 4, 7), -ENOMEM);
 }
 
+/* ---- on a file ---- */
+
+static int new_memfd(void)
+{
+	int fd = memfd_create("arena", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static size_t file_size(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return (size_t)st.st_size;
+}
+
+static size_t file_blocks(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return (size_t)st.st_blocks;
+}
+
+static void a_file_holds_meta_and_an_aligned_arena(void **state)
+{
+	struct utmem_memory mem;
+	int fd = new_memfd();
+
+	(void)state;
+	assert_int_equal(utmem_memory_map(&mem, fd, MIB + 1, 7), 0);
+	assert_int_equal(mem.arena_len, 2 * MIB);
+	assert_true(mem.meta_len >= utmem_meta_len(mem.arena_len));
+	assert_int_equal((uintptr_t)mem.arena % (2 * MIB), 0);
+	assert_int_equal(file_size(fd), utmem_memory_file_len(MIB + 1));
+	assert_int_equal(file_size(fd), mem.meta_len + mem.arena_len);
+	assert_int_equal(file_blocks(fd), 0);
+	assert_false(mem.durable);
+	utmem_memory_close(&mem);
+	close(fd);
+}
+
+static void what_is_written_is_found_by_the_next_who_maps_it(void **state)
+{
+	struct utmem_memory mem;
+	int fd = new_memfd();
+
+	(void)state;
+	assert_int_equal(utmem_memory_map(&mem, fd, 2 * MIB, 7), 0);
+	strcpy(mem.meta, "meta");
+	strcpy((char *)mem.arena + 2 * MIB - 8, "arena");
+	utmem_memory_close(&mem);
+	assert_int_equal(utmem_memory_map(&mem, fd, 2 * MIB, 0), 0);
+	assert_string_equal(mem.meta, "meta");
+	assert_string_equal((char *)mem.arena + 2 * MIB - 8, "arena");
+	utmem_memory_close(&mem);
+	close(fd);
+}
+
+static void released_pages_of_a_file_are_holes(void **state)
+{
+	struct utmem_memory mem;
+	int fd = new_memfd();
+	uint8_t *arena;
+	size_t before;
+
+	(void)state;
+	assert_int_equal(utmem_memory_map(&mem, fd, 2 * MIB, 7), 0);
+	arena = mem.arena;
+	memset(arena, 1, MIB);
+	before = file_blocks(fd);
+	mem.release(mem.ctx, 64 * KIB, 64 * KIB);
+	assert_int_equal(file_blocks(fd), before - 64 * KIB / 512);
+	assert_int_equal(arena[64 * KIB - 1], 1);
+	assert_int_equal(arena[64 * KIB], 0);
+	assert_int_equal(arena[128 * KIB], 1);
+	utmem_memory_close(&mem);
+	close(fd);
+}
+
+static void a_file_of_another_length_is_refused_and_stays(void **state)
+{
+	struct utmem_memory mem;
+	int fd = new_memfd();
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(utmem_memory_map(&mem, fd, 2 * MIB, 7), -EINVAL);
+	assert_int_equal(file_size(fd), 4096);
+	assert_int_equal(utmem_memory_map(&mem, fd, 0, 7), -EINVAL);
+	assert_int_equal(utmem_memory_map(&mem, fd, SIZE_MAX, 7), -EINVAL);
+	assert_int_equal(utmem_memory_file_len((1ull << 40) + 1), 0);
+	close(fd);
+	assert_int_equal(utmem_memory_map(&mem, fd, 2 * MIB, 7), -EBADF);
+}
+
+/* On a disk; where there is none but tmpfs, it is not durable either. */
+static void a_file_on_disk_is_durable_and_has_its_blocks(void **state)
+{
+	char name[] = "/var/tmp/utmem-arena-XXXXXX";
+	struct utmem_memory mem;
+	int fd = mkstemp(name);
+
+	(void)state;
+	assert_true(fd >= 0);
+	unlink(name);
+	assert_int_equal(utmem_memory_map(&mem, fd, 2 * MIB, 7), 0);
+	if (mem.durable) {
+		assert_true(file_blocks(fd) * 512 >= file_size(fd));
+		assert_null(mem.release);
+	}
+	strcpy(mem.arena, "arena");
+	assert_int_equal(utmem_memory_sync(&mem), 0);
+	utmem_memory_close(&mem);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -82,6 +203,11 @@ int main(void)
 		cmocka_unit_test(alloc_aligns_as_asked),
 		cmocka_unit_test(seed_of_0_is_replaced_by_a_random_one),
 		cmocka_unit_test(impossible_lengths_are_refused),
+		cmocka_unit_test(a_file_holds_meta_and_an_aligned_arena),
+		cmocka_unit_test(what_is_written_is_found_by_the_next_who_maps_it),
+		cmocka_unit_test(released_pages_of_a_file_are_holes),
+		cmocka_unit_test(a_file_of_another_length_is_refused_and_stays),
+		cmocka_unit_test(a_file_on_disk_is_durable_and_has_its_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

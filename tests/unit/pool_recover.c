@@ -362,7 +362,7 @@ static struct meta_header *closed_with_values(struct fixture *f)
 
 static void damaged_meta_is_euclean_and_stays(void **state)
 {
-	struct meta_header *hdr;
+	struct meta_header *hdr, lost;
 	struct meta_store *store;
 	struct fixture f;
 	size_t i;
@@ -381,6 +381,13 @@ static void damaged_meta_is_euclean_and_stays(void **state)
 	}
 	hdr->closed = 0;
 	assert_unopened(&f, -EUCLEAN);
+	lost = *hdr;
+	memset(hdr, 0, sizeof(*hdr));
+	hdr->nr_stores = 1; /* so that the copies have the entry */
+	assert_unopened(&f, -EUCLEAN);
+	hdr->nr_stores = 0;
+	assert_unopened(&f, -EUCLEAN);
+	*hdr = lost;
 	hdr->closed = META_CLOSED;
 	store = (struct meta_store *)((uint8_t *)hdr + utmem_meta_len(ARENA)) - META_STORES_MAX;
 	for (i = 0; i < sizeof(*store); i++) {
