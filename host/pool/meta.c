@@ -73,7 +73,6 @@ static int header_check(const struct meta_header *hdr, const struct utmem_memory
 	return hdr->arena_len == mem->arena_len && hdr->seg_len == seg_len(mem) ? 0 : -EINVAL;
 }
 
-/* Nothing was ever in it; else it is the header that was lost. */
 static bool is_new(const struct meta *m, const struct utmem_memory *mem)
 {
 	return is_zero(m->segs, segs_len(mem->arena_len)) && is_zero(m->stores, META_PAGE);
@@ -93,7 +92,8 @@ int utpool_meta_init(struct meta *m, const struct utmem_memory *mem)
 	m->stores = (struct meta_store *)((uint8_t *)m->segs + segs_len(mem->arena_len));
 	m->durable = mem->durable;
 	m->salt = mem->seed;
-	if (is_zero(m->hdr, sizeof(*m->hdr)))
+	/* magic comes last: without it nothing was ever done, or it is the header that was lost */
+	if (!m->hdr->magic)
 		return is_new(m, mem) ? 0 : -EUCLEAN;
 	err = header_check(m->hdr, mem);
 	if (err)

@@ -67,6 +67,35 @@ static void new_memory_is_formatted_and_nothing_was_found(void **state)
 	fixture_close(&f);
 }
 
+static struct fixture *formatting, *formatted_half;
+
+static void on_format(const char *name)
+{
+	if (!strcmp(name, "pool_meta_formatted"))
+		fixture_copy(formatted_half, formatting);
+}
+
+static void death_while_formatting_leaves_new_memory(void **state)
+{
+	struct fixture f, heir;
+
+	(void)state;
+	fixture_map(&f, ARENA, false);
+	fixture_map(&heir, ARENA, false);
+	formatting = &f;
+	formatted_half = &heir;
+	utmem_fail_hook = on_format;
+	fixture_start(&f, QUOTA);
+	utmem_fail_hook = NULL;
+	assert_int_equal(((struct meta_header *)heir.stock.meta)->version, META_VERSION);
+	fixture_start(&heir, QUOTA);
+	assert_false(recovery(&heir).found);
+	fixture_reopen(&heir, QUOTA);
+	assert_true(recovery(&heir).found);
+	fixture_close(&heir);
+	fixture_close(&f);
+}
+
 static void values_short_and_long_are_there_after_death(void **state)
 {
 	struct fixture f, heir;
@@ -468,6 +497,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_memory_is_formatted_and_nothing_was_found),
+		cmocka_unit_test(death_while_formatting_leaves_new_memory),
 		cmocka_unit_test(values_short_and_long_are_there_after_death),
 		cmocka_unit_test(what_was_deleted_overwritten_or_flushed_stays_so),
 		cmocka_unit_test(pools_keep_id_kind_and_charge),
