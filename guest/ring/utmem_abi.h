@@ -175,7 +175,7 @@ UTMEM_STATIC_ASSERT(sizeof(struct utmem_control) == UTMEM_PAGE, "control page");
 
 #define UTMEM_QUEUE_LIVE 1u /* drained by the host */
 #define UTMEM_QUEUE_BROKEN \
-	2u /* ended by the host; error says why (-EPROTO: this side broke the contract) */
+	2u /* ended by the host; error says why (-EPROTO: this side broke the contract; -EIO: ABI.md 10) */
 #define UTMEM_QUEUE_GONE 3u /* destroyed, or lost with an epoch (-ECONNRESET) */
 
 /*
