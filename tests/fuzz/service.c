@@ -551,6 +551,14 @@ static void neighbour_wait(struct world *world)
 	}
 }
 
+/* Between two turns, or at a point that is not far. */
+static void act_death(struct input *in)
+{
+	points_left = take_u8(in) % 64;
+	if (!points_left)
+		longjmp(grave, 1);
+}
+
 static void revive(struct world *world)
 {
 	points_left = 0;
@@ -569,7 +577,7 @@ static void act_operator(struct input *in, struct world *world)
 	const struct utmem_engine_ops *ops = utmem_ops(world->engine);
 	struct utmem_pool *pool;
 
-	switch (take_u8(in) % 8) {
+	switch (take_u8(in) % 6) {
 	case 0:
 		ops->tenant_quota(world->tenant[0], take_u32(in) % GUEST_QUOTA + 1);
 		break;
@@ -589,11 +597,6 @@ static void act_operator(struct input *in, struct world *world)
 	case 4:
 		utmem_window_draining(world->guest.w);
 		break;
-	case 5:
-		points_left = 1 + take_u8(in);
-		break;
-	case 6:
-		longjmp(grave, 1); /* between two turns */
 	default:
 		utmem_window_detach(world->guest.w);
 		attach(world, &world->guest, world->tenant[0], take_u8(in) % 4);
@@ -640,6 +643,9 @@ static void act(struct input *in, struct world *world)
 	case 9:
 		if (g->geo[id].len)
 			act_burst(in, g, id);
+		break;
+	case 10:
+		act_death(in);
 		break;
 	default:
 		if (g->geo[id].len)
