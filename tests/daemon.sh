@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Starts and ends utmemd for a script. Source it after tap.sh (or lifetime.sh and a bail of your
-# own). The sanitised daemon is preferred; UTMEMD and UTMEMCTL name others. $RUN has its sockets.
+# own). $utmemd_pid is the supervisor, utmemd_worker says who serves. The sanitised daemon is preferred; UTMEMD and UTMEMCTL name others. $RUN has its sockets.
 
 B=${B:-build}
 UTMEMD=${UTMEMD:-$B/asan/utmemd}
@@ -39,6 +39,11 @@ utmemctl() {
 	"$UTMEMCTL" --run-dir "$RUN" "$@"
 }
 
+# The pid of the process that serves, now: it answers, so it must not be stopped
+utmemd_worker() {
+	utmemctl stats --json | sed 's/.*"worker_pid":\([0-9]*\).*/\1/'
+}
+
 # SIGTERM; a test that it ends by itself and in good order
 utmemd_stop() {
 	local rc=0
@@ -50,7 +55,7 @@ utmemd_stop() {
 	[ "$rc" = 0 ] || utmemd_show
 }
 
-# SIGKILL, as a crash
+# SIGKILL to the supervisor, with whom the worker dies: as a crash of it all
 utmemd_kill() {
 	kill -KILL "$utmemd_pid" 2>/dev/null
 	wait "$utmemd_pid" 2>/dev/null

@@ -160,6 +160,21 @@ static int stats(const struct arguments *a)
 	return show(a, "stats", print_stats);
 }
 
+/* ---- upgrade ---- */
+
+static int upgrade(const struct arguments *a)
+{
+	cJSON *result;
+	int status = request_send(a->run_dir, a->words[0], NULL, &result);
+	const char *version = cJSON_GetStringValue(cJSON_GetObjectItem(result, "version"));
+	const char *commit = cJSON_GetStringValue(cJSON_GetObjectItem(result, "commit"));
+
+	if (!status)
+		printf("utmemd %s (%s) serves\n", version ? version : "?", commit ? commit : "?");
+	cJSON_Delete(result);
+	return status;
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -209,6 +224,12 @@ static const struct {
 	 "pool verify FILE|-",
 	 "is it a whole saved pool? Needs no utmemd"},
 	{{"stats", NULL}, 1, 1, stats, "stats [--json]", "what is counted"},
+	{{"upgrade", NULL},
+	 1,
+	 1,
+	 upgrade,
+	 "upgrade",
+	 "go on with the binary that is there now; peers notice a pause"},
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -64,6 +64,7 @@ static char *receive_line(int fd, bool exact)
 	return line;
 }
 
+/* NULL: the connection was cut. */
 static cJSON *receive(int fd, bool exact)
 {
 	char *answer = receive_line(fd, exact);
@@ -71,10 +72,14 @@ static cJSON *receive(int fd, bool exact)
 
 	if (answer)
 		reply = cJSON_Parse(answer);
-	if (!reply)
-		fprintf(stderr, "utmemctl: utmemd closed the connection (its log says why)\n");
 	free(answer);
 	return reply;
+}
+
+static void say_cut(void)
+{
+	fprintf(stderr, "utmemctl: utmemd cut the connection; its log says why. See with 'utmemctl "
+			"stats' and the lists what was done, then go on\n");
 }
 
 static int take_result(cJSON *reply, cJSON **result)
@@ -90,14 +95,6 @@ static int take_result(cJSON *reply, cJSON **result)
 	return 1;
 }
 
-static cJSON *exchange(int fd, const char *line, bool exact)
-{
-	if (!send_line(fd, line))
-		return receive(fd, exact);
-	perror("utmemctl: sending to utmemd");
-	return NULL;
-}
-
 static char *request_text(const char *cmd, cJSON *args)
 {
 	cJSON *request = cJSON_CreateObject();
@@ -111,20 +108,40 @@ static char *request_text(const char *cmd, cJSON *args)
 	return text;
 }
 
-/* Connected, and answered: the reply, which is the caller's, or NULL and the reason is on stderr. */
+/*
+ * Connected, and answered: the reply, which is the caller's, or NULL and the reason is on stderr.
+ * A worker of utmemd that dies cuts the connection, and its successor accepts the next one.
+ */
+static cJSON *exchange(const char *run_dir, const char *line, bool exact, int nr_tries, int *fd)
+{
+	cJSON *reply = NULL;
+
+	do {
+		*fd = connect_daemon(run_dir);
+		if (*fd < 0)
+			return NULL;
+		if (!send_line(*fd, line))
+			reply = receive(*fd, exact);
+		if (!reply && nr_tries > 1)
+			close(*fd);
+	} while (!reply && --nr_tries);
+	if (!reply)
+		say_cut();
+	return reply;
+}
+
+/* What only asks is asked again, once; what changes something may have been done. */
 static cJSON *ask(const char *run_dir, const char *cmd, cJSON *args, bool exact, int *fd)
 {
+	int nr_tries = !args && strcmp(cmd, "upgrade") ? 2 : 1;
 	char *text = request_text(cmd, args);
 	cJSON *reply = NULL;
 
 	*fd = -1;
-	if (!text) {
+	if (!text)
 		fprintf(stderr, "utmemctl: no memory\n");
-		return NULL;
-	}
-	*fd = connect_daemon(run_dir);
-	if (*fd >= 0)
-		reply = exchange(*fd, text, exact);
+	else
+		reply = exchange(run_dir, text, exact, nr_tries, fd);
 	free(text);
 	return reply;
 }
@@ -167,6 +184,8 @@ int request_answer(int fd, cJSON **result)
 	*result = NULL;
 	if (reply)
 		status = take_result(reply, result);
+	else
+		say_cut();
 	cJSON_Delete(reply);
 	return status;
 }

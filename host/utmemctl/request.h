@@ -6,7 +6,8 @@
 struct cJSON;
 
 /*
- * Ask the daemon at @run_dir. @args is consumed, NULL is allowed. 0 and *result
+ * Ask the daemon at @run_dir. @args is consumed; NULL: it changes nothing, and is asked again when
+ * the connection is cut. 0 and *result
  * (the caller's, may be NULL), or 1 and the reason is on stderr.
  */
 int request_send(const char *run_dir, const char *cmd, struct cJSON *args, struct cJSON **result);

@@ -115,7 +115,7 @@ static int run_tenant_quota(struct command *c)
 		err = arg_bytes(c, "quota", &quota);
 	if (err)
 		return err;
-	err = utmem_ops(t->pools)->tenant_quota(t->pools, quota);
+	err = tenant_set_quota(t, quota);
 	return err ? fail(c, err, "tenant %s: %s", t->name, strerror(-err)) : 0;
 }
 
@@ -293,21 +293,34 @@ static int run(struct command *c, const cJSON *request)
 	return fail(c, -EOPNOTSUPP, "unknown command \"%.64s\"", name);
 }
 
-cJSON *command_run(struct daemon *d, const cJSON *request, struct transfer **transfer)
+bool command_is_upgrade(const cJSON *request)
 {
-	struct command c = {.daemon = d};
-	int err = run(&c, request);
+	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(request, "cmd"));
+
+	return name && !strcmp(name, "upgrade");
+}
+
+cJSON *command_reply(int err, const char *why, cJSON *result)
+{
 	cJSON *reply = cJSON_CreateObject();
 
 	cJSON_AddBoolToObject(reply, "ok", !err);
 	if (err) {
 		cJSON_AddNumberToObject(reply, "errno", err);
-		cJSON_AddStringToObject(reply, "error", c.why);
-		cJSON_Delete(c.result);
-	} else if (c.result) {
-		cJSON_AddItemToObject(reply, "result", c.result);
+		cJSON_AddStringToObject(reply, "error", why);
+		cJSON_Delete(result);
+	} else if (result) {
+		cJSON_AddItemToObject(reply, "result", result);
 	}
+	return reply;
+}
+
+cJSON *command_run(struct daemon *d, const cJSON *request, struct transfer **transfer)
+{
+	struct command c = {.daemon = d};
+	int err = run(&c, request);
+
 	if (c.transfer)
 		*transfer = c.transfer;
-	return reply;
+	return command_reply(err, c.why, c.result);
 }

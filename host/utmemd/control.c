@@ -13,6 +13,7 @@
 #include "host/utmemd/commands.h"
 #include "host/utmemd/control.h"
 #include "host/utmemd/daemon.h"
+#include "host/utmemd/fdpass.h"
 #include "host/utmemd/log.h"
 #include "host/utmemd/transfer.h"
 
@@ -28,10 +29,24 @@ struct control_client {
 	struct transfer *transfer; /* gets the connection once the answer has gone */
 };
 
+/* Where the connection of the operator who waits for an upgrade is kept, for the worker who answers. */
+#define UPGRADE_KEY "control/upgrade"
+#define LISTENER_KEY "listener/" CONTROL_SOCKET
+
+static void upgrader_forget(struct control *ctl)
+{
+	deposit_drop(&ctl->socket.daemon->deposit, &ctl->upgrader_deposited, UPGRADE_KEY);
+	ctl->upgrader = NULL;
+}
+
 static void control_client_free(struct control_client *c)
 {
+	struct control *ctl = &c->daemon->control;
+
 	LIST_REMOVE(c, link);
-	c->daemon->control.nr_clients--;
+	ctl->nr_clients--;
+	if (ctl->upgrader == c)
+		upgrader_forget(ctl);
 	loop_remove(&c->daemon->loop, &c->src);
 	free(c->out);
 	free(c);
@@ -77,12 +92,9 @@ static int flush_answer(struct control_client *c)
 	return loop_change(&c->daemon->loop, &c->src, EPOLLIN | EPOLLRDHUP);
 }
 
-static int answer(struct control_client *c, const char *line)
+/* Consumes @reply. */
+static int reply_send(struct control_client *c, cJSON *reply)
 {
-	cJSON *request = cJSON_Parse(line);
-	cJSON *reply = command_run(c->daemon, request, &c->transfer);
-
-	cJSON_Delete(request);
 	c->out = reply ? cJSON_PrintUnformatted(reply) : NULL;
 	cJSON_Delete(reply);
 	if (!c->out)
@@ -93,13 +105,49 @@ static int answer(struct control_client *c, const char *line)
 	return flush_answer(c);
 }
 
+/*
+ * The worker that answers may be another one than this: the connection is kept before anything
+ * is asked for. There is one such operator at a time.
+ */
+static int upgrade_begin(struct control_client *c)
+{
+	struct control *ctl = &c->daemon->control;
+	int err;
+
+	if (ctl->upgrader)
+		return reply_send(c, command_reply(-EBUSY, "another upgrade is under way", NULL));
+	err = deposit_keep(&c->daemon->deposit, &ctl->upgrader_deposited, UPGRADE_KEY, NULL, 0,
+			   &c->src.fd, 1);
+	if (err)
+		return err;
+	ctl->upgrader = c;
+	return keeper_say(c->daemon->deposit.link, KEEPER_UPGRADE);
+}
+
+static int answer(struct control_client *c, const char *line)
+{
+	cJSON *request = cJSON_Parse(line), *reply = NULL;
+	bool upgrade = command_is_upgrade(request);
+
+	if (!upgrade)
+		reply = command_run(c->daemon, request, &c->transfer);
+	cJSON_Delete(request);
+	return upgrade ? upgrade_begin(c) : reply_send(c, reply);
+}
+
+/* Its turn has not come: what it has asked for is not answered yet. */
+static bool waits(const struct control_client *c)
+{
+	return c->out || c->transfer || c->daemon->control.upgrader == c;
+}
+
 /* Every whole line that is here, as long as answers go out. */
 static int serve_lines(struct control_client *c)
 {
 	char *end;
 	int err;
 
-	while (!c->out && !c->transfer && (end = memchr(c->in, '\n', c->in_len))) {
+	while (!waits(c) && (end = memchr(c->in, '\n', c->in_len))) {
 		size_t used = (size_t)(end - c->in) + 1;
 
 		*end = '\0';
@@ -109,7 +157,7 @@ static int serve_lines(struct control_client *c)
 		c->in_len -= used;
 		memmove(c->in, c->in + used, c->in_len);
 	}
-	return c->in_len == sizeof(c->in) && !c->out && !c->transfer ? -E2BIG : 0;
+	return c->in_len == sizeof(c->in) && !waits(c) ? -E2BIG : 0;
 }
 
 static int read_lines(struct control_client *c)
@@ -188,13 +236,70 @@ static void control_connected(struct listener *l, int fd)
 	log_warn("%s: connection refused: %s", l->addr.sun_path, strerror(-err));
 }
 
+void control_upgraded(struct control *ctl, const char *why)
+{
+	struct control_client *c = ctl->upgrader;
+	cJSON *result;
+
+	if (!c)
+		return;
+	upgrader_forget(ctl);
+	result = why ? NULL : cJSON_CreateObject();
+	cJSON_AddStringToObject(result, "version", UTMEM_BUILD_VERSION);
+	cJSON_AddStringToObject(result, "commit", UTMEM_BUILD_COMMIT);
+	if (reply_send(c, command_reply(why ? -EIO : 0, why, result)))
+		control_client_close(c);
+}
+
+/* Its answer is due as soon as this worker serves. */
+static void upgrader_resume(struct control *ctl, struct daemon *d)
+{
+	struct kept_item *item =
+		deposit_take(&d->deposit, &ctl->upgrader_deposited, UPGRADE_KEY, 0, 1, 1);
+
+	if (!item)
+		return;
+	if (control_client_open(ctl, d, item->fds[0]))
+		fdpass_close(item->fds, 1);
+	else
+		ctl->upgrader = LIST_FIRST(&ctl->clients);
+	free(item);
+}
+
+static int listener_new(struct control *ctl, struct daemon *d)
+{
+	int err = listener_open(&ctl->socket, d, CONTROL_SOCKET, SOCK_STREAM, 0600,
+				control_connected);
+
+	if (err)
+		return err;
+	err = deposit_keep(&d->deposit, &ctl->deposited, LISTENER_KEY, NULL, 0, &ctl->socket.src.fd,
+			   1);
+	if (err)
+		listener_close(&ctl->socket);
+	return err;
+}
+
 int control_open(struct control *ctl, struct daemon *d)
 {
+	struct kept_item *item;
+	int err;
+
+	memset(ctl, 0, sizeof(*ctl));
 	LIST_INIT(&ctl->clients);
-	ctl->nr_clients = 0;
-	LIST_INIT(&ctl->transfers);
-	ctl->nr_transfers = 0;
-	return listener_open(&ctl->socket, d, CONTROL_SOCKET, SOCK_STREAM, 0600, control_connected);
+	item = deposit_take(&d->deposit, &ctl->deposited, LISTENER_KEY, 0, 1, 1);
+	if (item && listener_is_there(d, CONTROL_SOCKET)) {
+		err = listener_adopt(&ctl->socket, d, CONTROL_SOCKET, item->fds[0],
+				     control_connected);
+	} else {
+		if (item)
+			fdpass_close(item->fds, 1);
+		err = listener_new(ctl, d);
+	}
+	free(item);
+	if (!err)
+		upgrader_resume(ctl, d);
+	return err;
 }
 
 void control_close(struct control *ctl)
@@ -203,4 +308,5 @@ void control_close(struct control *ctl)
 		control_client_close(LIST_FIRST(&ctl->clients));
 	transfers_close(ctl->socket.daemon);
 	listener_close(&ctl->socket);
+	deposit_drop(&ctl->socket.daemon->deposit, &ctl->deposited, LISTENER_KEY);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "host/utmemd/deposit.h"
 #include "host/utmemd/listener.h"
 #include "host/utmemd/transfer.h"
 
@@ -27,9 +28,14 @@ struct control {
 	uint32_t nr_clients;
 	struct transfer_list transfers;
 	uint32_t nr_transfers;
+	struct deposited deposited;	 /* the socket */
+	struct control_client *upgrader; /* waits for an upgrade's end; NULL = nobody does */
+	struct deposited upgrader_deposited;
 };
 
 int control_open(struct control *ctl, struct daemon *d);
 void control_close(struct control *ctl);
+/* An upgrade has come to its end: @why it failed, NULL = it did not. Whoever waits for it is told. */
+void control_upgraded(struct control *ctl, const char *why);
 
 #endif /* UTMEMD_CONTROL_H */

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the daemon's set-up and tear-down, its timer and its signals. Called by
- * main.c, on the daemon's one thread.
+ * Owns the worker's set-up and tear-down, and its timer. Called by worker.c, on the
+ * worker's one thread.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -21,74 +16,17 @@
 #include "host/utmemd/tenant.h"
 #include "host/utmemd/window.h"
 
-/* ---- run dir ---- */
-
-#define LOCK_NAME "utmemd.lock"
-
-static int dir_open(const char *dir)
-{
-	int fd, err;
-
-	if (mkdir(dir, 0755) && errno != EEXIST)
-		goto err_errno;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-
-err_errno:
-	err = -errno;
-	log_error("%s: %s", dir, strerror(-err));
-	return err;
-}
-
-/*
- * A file that nobody else can open: whoever can read the directory could lock that. It
- * stays, or a daemon that waits for it might lock a file that has no name any more.
- */
-static int lock_open(int dir_fd, const char *dir)
-{
-	int err, fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
-		return fd;
-	err = -errno;
-	if (err == -EWOULDBLOCK)
-		log_error("%s: sockets in use by another utmemd", dir);
-	else
-		log_error("%s/" LOCK_NAME ": %s", dir, strerror(-err));
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
-/* The lock goes with the process, however that ends. */
-static int run_dir_open(struct daemon *d)
-{
-	int dir_fd = dir_open(d->opt->run_dir);
-
-	if (dir_fd < 0)
-		return dir_fd;
-	d->lock_fd = lock_open(dir_fd, d->opt->run_dir);
-	close(dir_fd);
-	return d->lock_fd < 0 ? d->lock_fd : 0;
-}
-
-static void run_dir_close(struct daemon *d)
-{
-	close(d->lock_fd);
-}
-
 /* ---- what serves ---- */
 
 static int service_open(struct daemon *d)
 {
-	uint32_t epoch = 0;
 	int err;
 
 	/* Never the same as the life before; 0 would look unset. */
-	if (getrandom(&epoch, sizeof(epoch), 0) != sizeof(epoch))
+	if (getrandom(&d->epoch, sizeof(d->epoch), 0) != sizeof(d->epoch))
 		return -errno;
-	err = utmem_service_init(&d->service, d->engine, epoch | 1);
+	d->epoch |= 1;
+	err = utmem_service_init(&d->service, d->engine, d->epoch);
 	if (err)
 		log_error("service: %s", strerror(-err));
 	return err;
@@ -166,57 +104,6 @@ static void beat_close(struct daemon *d)
 	close(d->beat.fd);
 }
 
-/* ---- signals ---- */
-
-static void end_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-}
-
-/* From here on the signal's own action holds: a second one ends us at once. */
-static void signalled(struct source *s, uint32_t events)
-{
-	struct daemon *d = owner_of(s, struct daemon, signals);
-	struct signalfd_siginfo info;
-	sigset_t set;
-
-	(void)events;
-	if (read(s->fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	log_info("%s: serving what is in the rings, then ending",
-		 info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
-	d->ending = true;
-	end_signals(&set);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
-static int signals_open(struct daemon *d)
-{
-	sigset_t set;
-	int err;
-
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an errno to us */
-	end_signals(&set);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	d->signals = (struct source){.ready = signalled};
-	d->signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (d->signals.fd < 0)
-		return -errno;
-	err = loop_add(&d->loop, &d->signals, EPOLLIN);
-	if (err)
-		close(d->signals.fd);
-	return err;
-}
-
-static void signals_close(struct daemon *d)
-{
-	loop_remove(&d->loop, &d->signals);
-	close(d->signals.fd);
-}
-
 /* ---- all of it ---- */
 
 static int events_open(struct daemon *d)
@@ -225,14 +112,9 @@ static int events_open(struct daemon *d)
 
 	if (err)
 		goto err_log;
-	err = signals_open(d);
-	if (err)
-		goto err_loop;
 	err = beat_open(d);
 	if (!err)
 		return 0;
-	signals_close(d);
-err_loop:
 	loop_exit(&d->loop);
 err_log:
 	log_error("event loop: %s", strerror(-err));
@@ -242,7 +124,6 @@ err_log:
 static void events_close(struct daemon *d)
 {
 	beat_close(d);
-	signals_close(d);
 	loop_exit(&d->loop);
 }
 
@@ -252,36 +133,60 @@ static void tenants_close(struct daemon *d)
 		tenant_close(TAILQ_FIRST(&d->tenants));
 }
 
-static int tenants_open(struct daemon *d)
+/* Those of the options that are not there yet. */
+static int tenants_add(struct daemon *d)
 {
 	uint32_t i;
-	int err;
+	int err = 0;
 
-	for (i = 0; i < d->opt->nr_tenants; i++) {
+	for (i = 0; !err && i < d->opt->nr_tenants; i++) {
 		const struct tenant_option *t = &d->opt->tenants[i];
 
-		err = tenant_open(d, t->name, t->quota);
-		if (err) {
+		if (!tenant_find(d, t->name))
+			err = tenant_open(d, t->name, t->quota);
+		if (err)
 			log_error("tenant %s: %s", t->name, strerror(-err));
-			tenants_close(d);
-			return err;
-		}
 	}
-	return 0;
+	return err;
 }
 
-/* A tenant costs three descriptors for each process and one for each of its queues: take what we may. */
-static void raise_fd_limit(void)
+static int tenants_resume(struct daemon *d)
 {
-	struct rlimit limit;
+	struct kept_item *item;
+	int err = 0;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	while (!err && (item = kept_first(&d->deposit.given, TENANT_KEY)))
+		err = tenant_resume(d, item->key);
+	return err;
 }
 
-int daemon_init(struct daemon *d, const struct options *opt)
+/* After a worker's death tenants are who they were then, whom the operator has removed not among them. */
+static int tenants_open(struct daemon *d)
+{
+	int err = tenants_resume(d);
+
+	if (!err && d->deposit.life.nr_starts == 1)
+		err = tenants_add(d);
+	if (err)
+		tenants_close(d);
+	return err;
+}
+
+/* A socket that could never accept would leave whoever connects to wait for ever. */
+static int check_descriptors(const struct daemon *d)
+{
+	int err, one_more = fcntl(d->deposit.link, F_DUPFD_CLOEXEC, 0);
+
+	if (one_more >= 0) {
+		close(one_more);
+		return 0;
+	}
+	err = -errno;
+	log_error("no descriptor is left for a peer: %s", strerror(-err));
+	return err;
+}
+
+int daemon_init(struct daemon *d, const struct options *opt, int link)
 {
 	int err;
 
@@ -290,14 +195,13 @@ int daemon_init(struct daemon *d, const struct options *opt)
 	TAILQ_INIT(&d->tenants);
 	LIST_INIT(&d->windows);
 	LIST_INIT(&d->listeners);
-	raise_fd_limit();
 
-	err = run_dir_open(d);
+	err = deposit_open(&d->deposit, link);
 	if (err)
 		return err;
 	err = engine_open(d);
 	if (err)
-		goto err_run_dir;
+		goto err_deposit;
 	err = service_open(d);
 	if (err)
 		goto err_engine;
@@ -308,9 +212,15 @@ int daemon_init(struct daemon *d, const struct options *opt)
 	if (err)
 		goto err_events;
 	err = control_open(&d->control, d);
+	if (err)
+		goto err_tenants;
+	deposit_sweep(&d->deposit);
+	err = check_descriptors(d);
 	if (!err)
 		return 0;
 
+	control_close(&d->control);
+err_tenants:
 	tenants_close(d);
 err_events:
 	events_close(d);
@@ -318,8 +228,8 @@ err_service:
 	utmem_service_exit(d->service);
 err_engine:
 	engine_close(d);
-err_run_dir:
-	run_dir_close(d);
+err_deposit:
+	deposit_close(&d->deposit);
 	return err;
 }
 
@@ -330,5 +240,5 @@ void daemon_exit(struct daemon *d)
 	events_close(d);
 	utmem_service_exit(d->service);
 	engine_close(d);
-	run_dir_close(d);
+	deposit_close(&d->deposit);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The daemon: what there is one of. Everybody in utmemd gets at it; daemon.c makes and ends it. */
+/* The worker: what there is one of. Everybody in it gets at it; daemon.c makes and ends it. */
 #ifndef UTMEMD_DAEMON_H
 #define UTMEMD_DAEMON_H
 
@@ -11,6 +11,7 @@
 #include "host/pool/pool.h"
 #include "host/service/service.h"
 #include "host/utmemd/control.h"
+#include "host/utmemd/deposit.h"
 #include "host/utmemd/listener.h"
 #include "host/utmemd/loop.h"
 #include "host/utmemd/options.h"
@@ -29,25 +30,33 @@ struct daemon_counters {
 	uint64_t nr_bad_messages;  /* packets that were answered with an error of form */
 };
 
+/* How this worker came to where the one before it was. */
+struct daemon_recovery {
+	uint64_t usecs; /* from the end of that one until peers were served again */
+};
+
 struct daemon {
 	const struct options *opt;
-	int lock_fd; /* one daemon for one run dir */
+	struct deposit deposit;
 	struct utmem_memory memory;
 	struct utmem_engine *engine;
 	struct utmem_service *service;
 	struct loop loop;
 	struct source beat; /* timer */
-	struct source signals;
+	struct source link; /* to the supervisor */
 	struct tenant_list tenants;
 	struct window_list windows;
 	struct listener_list listeners;
 	struct control control;
 	struct daemon_counters counters;
-	bool ending; /* SIGTERM or SIGINT came */
+	struct daemon_recovery recovery;
+	uint32_t epoch; /* of this worker */
+	bool ending;	/* in good order: the supervisor says so */
+	bool leaving;	/* for another worker to go on */
 };
 
 /* Everything up to accepting connections, in order. 0, or -errno and the reason is in the log. */
-int daemon_init(struct daemon *d, const struct options *opt);
+int daemon_init(struct daemon *d, const struct options *opt, int link);
 /* In reverse. Windows are drained and marked STOPPED, sockets unlinked. */
 void daemon_exit(struct daemon *d);
 

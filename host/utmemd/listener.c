@@ -103,16 +103,21 @@ err_close:
 	return err;
 }
 
-int listener_open(struct listener *l, struct daemon *d, const char *name, int type, mode_t mode,
-		  void (*accepted)(struct listener *l, int fd))
+static int listener_init(struct listener *l, struct daemon *d, const char *name,
+			 void (*accepted)(struct listener *l, int fd))
 {
-	int err;
-
 	memset(l, 0, sizeof(*l));
 	l->daemon = d;
 	l->accepted = accepted;
 	l->src.ready = listener_ready;
-	err = set_path(l, name);
+	return set_path(l, name);
+}
+
+int listener_open(struct listener *l, struct daemon *d, const char *name, int type, mode_t mode,
+		  void (*accepted)(struct listener *l, int fd))
+{
+	int err = listener_init(l, d, name, accepted);
+
 	if (err)
 		return err;
 	err = remove_stale(l->addr.sun_path);
@@ -127,11 +132,39 @@ int listener_open(struct listener *l, struct daemon *d, const char *name, int ty
 	return 0;
 }
 
-void listener_close(struct listener *l)
+/* Whoever emptied the run dir left a socket that nobody can find any more. */
+bool listener_is_there(const struct daemon *d, const char *name)
+{
+	struct listener l = {.daemon = (struct daemon *)d};
+	struct stat st;
+
+	return !set_path(&l, name) && !lstat(l.addr.sun_path, &st) && S_ISSOCK(st.st_mode);
+}
+
+int listener_adopt(struct listener *l, struct daemon *d, const char *name, int fd,
+		   void (*accepted)(struct listener *l, int fd))
+{
+	int err = listener_init(l, d, name, accepted);
+
+	if (err)
+		return err;
+	l->src.fd = fd;
+	err = loop_add(&d->loop, &l->src, EPOLLIN);
+	if (!err)
+		LIST_INSERT_HEAD(&d->listeners, l, link);
+	return err;
+}
+
+void listener_release(struct listener *l)
 {
 	LIST_REMOVE(l, link);
 	if (!l->paused)
 		loop_remove(&l->daemon->loop, &l->src);
+}
+
+void listener_close(struct listener *l)
+{
 	unlink(l->addr.sun_path);
+	listener_release(l);
 	close(l->src.fd);
 }

@@ -28,6 +28,13 @@ struct listener {
  */
 int listener_open(struct listener *l, struct daemon *d, const char *name, int type, mode_t mode,
 		  void (*accepted)(struct listener *l, int fd));
+/* What an earlier worker opened there: takes @fd when it succeeds. */
+int listener_adopt(struct listener *l, struct daemon *d, const char *name, int fd,
+		   void (*accepted)(struct listener *l, int fd));
+/* Does RUN_DIR/@name still lead to a socket? */
+bool listener_is_there(const struct daemon *d, const char *name);
+/* The other way round: path and fd stay as they are. */
+void listener_release(struct listener *l);
 void listener_close(struct listener *l);
 /* After a pause: there may be descriptors again. */
 void listener_resume(struct listener *l);

@@ -1,39 +1,25 @@
 // SPDX-License-Identifier: MIT
 /*
- * utmemd: options, then the daemon from start to end, on one thread. Exit codes: 0
- * ended in good order, 1 could not start, 2 wrong options.
+ * utmemd: options, then one of two roles: the supervisor, which the operator starts,
+ * or a worker, which the supervisor starts. Exit codes: 0 ended in good order, 1 could
+ * not start, 2 wrong options.
  */
-#include <systemd/sd-daemon.h>
-
-#include "host/utmemd/daemon.h"
 #include "host/utmemd/log.h"
-#include "host/utmemd/serve.h"
-
-static int run(const struct options *opt)
-{
-	static struct daemon d;
-
-	if (daemon_init(&d, opt))
-		return 1;
-	log_always("ready");
-	sd_notify(0, "READY=1");
-	serve(&d);
-	sd_notify(0, "STOPPING=1");
-	serve_out(&d);
-	daemon_exit(&d);
-	log_info("ended");
-	return 0;
-}
+#include "host/utmemd/options.h"
+#include "host/utmemd/spawn.h"
+#include "host/utmemd/supervisor.h"
+#include "host/utmemd/worker.h"
 
 int main(int argc, char **argv)
 {
 	struct options opt;
-	int status = 2;
+	int link, status = 2;
+	bool is_worker = spawn_is_worker(&argc, argv, &link);
 
 	switch (options_init(&opt, argc, argv)) {
 	case OPTIONS_RUN:
 		log_init((enum log_level)options_log_level(&opt));
-		status = run(&opt);
+		status = is_worker ? work(&opt, link) : supervise(&opt, argc, argv);
 		break;
 	case OPTIONS_DONE:
 		status = 0;

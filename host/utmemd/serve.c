@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the decision between working, looking for work and sleeping. Called by
- * main.c, on the daemon's one thread.
+ * worker.c, on the worker's one thread.
  */
 #include <time.h>
 
@@ -40,7 +40,7 @@ void serve(struct daemon *d)
 	uint64_t poll_ns = d->opt->poll_usecs * NS_PER_US;
 	uint64_t worked = clock_ns(), looked = worked;
 
-	while (!d->ending) {
+	while (!d->ending && !d->leaving) {
 		bool busy = utmem_service_turn(d->service) > 0;
 		uint64_t now = clock_ns();
 

@@ -5,7 +5,7 @@
 
 struct daemon;
 
-/* Serve until d->ending. */
+/* Serve until d->ending or d->leaving. */
 void serve(struct daemon *d);
 /* Refuse new queues and serve what is in the rings. */
 void serve_out(struct daemon *d);

@@ -7,6 +7,8 @@
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "host/utmemd/client.h"
 #include "host/utmemd/daemon.h"
@@ -24,7 +26,10 @@ struct host_stat {
 	struct utmem_service_counters service;
 	struct daemon_counters daemon;
 	struct utmem_engine_stat engine;
+	struct keeper_life life;
+	struct daemon_recovery recovery;
 	uint64_t tenants, vms, clients;
+	uint64_t worker_pid, death_signal, death_exit, death_time, kept_fds, epoch;
 };
 
 #define HOST(name, field)                               \
@@ -56,6 +61,15 @@ static const struct metric host_metrics[] = {
 	HOST("bad_messages", daemon.nr_bad_messages),
 	HOST("refused", daemon.nr_refused),
 	HOST("accept_pauses", daemon.nr_accept_pauses),
+	HOST("epoch", epoch),
+	HOST("worker_pid", worker_pid),
+	HOST("worker_starts", life.nr_starts),
+	HOST("worker_deaths", life.nr_deaths),
+	HOST("death_signal", death_signal),
+	HOST("death_exit", death_exit),
+	HOST("death_time", death_time),
+	HOST("kept_fds", kept_fds),
+	HOST("recovery_usecs", recovery.usecs),
 };
 
 struct tenant_stat {
@@ -130,11 +144,30 @@ void stats_sum(struct utmem_service_counters *sum, const struct utmem_service_co
 	sum->value_bytes_out += c->value_bytes_out;
 }
 
+/* Of this worker, and of those before it. */
+static void add_lives(struct host_stat *stat, const struct daemon *d)
+{
+	const struct keeper_life *life = &d->deposit.life;
+	int status = life->last_status;
+
+	stat->life = *life;
+	stat->recovery = d->recovery;
+	stat->epoch = d->epoch;
+	stat->worker_pid = (uint64_t)getpid();
+	stat->kept_fds = d->deposit.nr_fds;
+	stat->death_time = (uint64_t)life->last_death;
+	if (!life->nr_deaths)
+		return;
+	stat->death_signal = WIFSIGNALED(status) ? (uint64_t)WTERMSIG(status) : 0;
+	stat->death_exit = WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : 0;
+}
+
 cJSON *stats_host(struct daemon *d)
 {
 	struct host_stat stat = {.daemon = d->counters};
 	struct tenant *t;
 
+	add_lives(&stat, d);
 	utmem_service_stat(d->service, &stat.service);
 	utmem_ops(d->engine)->stat(d->engine, &stat.engine);
 	TAILQ_FOREACH(t, &d->tenants, link)

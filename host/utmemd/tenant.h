@@ -12,6 +12,7 @@
 
 #include "host/pool/pool.h"
 #include "host/service/service.h"
+#include "host/utmemd/deposit.h"
 #include "host/utmemd/listener.h"
 #include "host/utmemd/log.h"
 
@@ -20,8 +21,11 @@ struct daemon;
 struct vm;
 struct window;
 
+#define TENANT_KEY "tenant/" /* and its name: where its sockets are kept */
+
 struct tenant {
 	struct daemon *daemon;
+	struct deposited deposited;
 	char name[UTMEM_POOL_NAME_LEN];
 	struct utmem_tenant *pools; /* the engine's */
 	struct listener vm_socket;
@@ -39,6 +43,10 @@ struct tenant {
 
 /* 0, or -errno (-EEXIST, -EINVAL name, as the sockets say). */
 int tenant_open(struct daemon *d, const char *name, uint64_t quota);
+/* One of a worker before this, by its key there. */
+int tenant_resume(struct daemon *d, const char *key);
+/* In force at once, and remembered by the supervisor. 0 or -errno. */
+int tenant_set_quota(struct tenant *t, uint64_t quota);
 /* Ends its connections. -EBUSY when another tenant is attached to a pool of it; then nothing has changed. */
 int tenant_remove(struct tenant *t);
 /* At the daemon's end: without asking the engine. */

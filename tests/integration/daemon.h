@@ -2,7 +2,7 @@
 /*
  * A utmemd of a test's own: started with a run dir of its own, ready when start
  * returns, and observed through its control socket, /proc and its exit code. It
- * dies with the test. Included by tests/integration/ *.c only.
+ * dies with the test. d->pid is the supervisor; daemon_worker() tells who serves. Included by tests/integration/ *.c only.
  */
 #ifndef TEST_DAEMON_H
 #define TEST_DAEMON_H
@@ -329,13 +329,19 @@ static inline void await_tenant_stat(const struct daemon *d, const char *tenant,
 	}
 }
 
+/* The process that serves, now. */
+static inline pid_t daemon_worker(const struct daemon *d)
+{
+	return (pid_t)host_stat(d, "worker_pid");
+}
+
 /* Its one thread is asleep in the kernel: it has nothing to do, and does not look for it. */
 static inline void await_sleep(const struct daemon *d)
 {
 	uint64_t until = now_ms() + DEADLINE_MS;
 	char path[64], state = '?';
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)d->pid);
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)daemon_worker(d));
 	while (state != 'S') {
 		FILE *f = fopen(path, "r");
 
@@ -346,7 +352,7 @@ static inline void await_sleep(const struct daemon *d)
 	}
 }
 
-/* Descriptors it has. What was sent to it before this is done: it was asked something after that. */
+/* Descriptors its worker has. What was sent to it before this is done: it was asked something after that. */
 static inline uint32_t daemon_nr_fds(const struct daemon *d)
 {
 	char path[64];
@@ -354,8 +360,7 @@ static inline uint32_t daemon_nr_fds(const struct daemon *d)
 	uint32_t nr = 0;
 	DIR *dir;
 
-	daemon_ask(d, "{}");
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)d->pid);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)daemon_worker(d));
 	dir = opendir(path);
 	assert_non_null(dir);
 	while ((e = readdir(dir)))

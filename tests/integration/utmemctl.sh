@@ -35,7 +35,7 @@ says 2 'utmemctl: neither ro nor rw: rx' pool grant x/p y rx
 says 2 "*unrecognized option '--nonsense'" --nonsense
 says 0 'utmemctl [0-9]*.[0-9]*.[0-9]* (*)' --version
 commands_of_manual() {
-	sed -n 's/^\.It Cm \(tenant\|pool\|stats\) \(add\|quota\|remove\|list\|grant\|save\|restore\|verify\|\).*/\1 \2/p' \
+	sed -n 's/^\.It Cm \(tenant\|pool\|stats\|upgrade\)\( \(add\|quota\|remove\|list\|grant\|save\|restore\|verify\)\|\).*/\1\2 /p' \
 		packaging/man/utmemctl.1
 }
 commands_of_help() {

@@ -128,15 +128,16 @@ static void second_vm_on_one_socket_is_refused_and_the_first_lives(void **state)
 static void vm_that_starts_again_at_once_is_let_in(void **state)
 {
 	struct daemon *d = *state;
+	pid_t worker = daemon_worker(d);
 	struct fake_vm vm;
 	uint32_t i;
 
 	for (i = 0; i < 20; i++) {
 		fake_vm_start(&vm, d, "a.ivshmem", 2);
-		kill(d->pid, SIGSTOP);
+		kill(worker, SIGSTOP);
 		fake_vm_end(&vm);
 		vm.sock = must_connect(d, "a.ivshmem", SOCK_STREAM);
-		kill(d->pid, SIGCONT);
+		kill(worker, SIGCONT);
 		assert_int_equal(vm_hear(vm.sock, &vm.memfd), 0);
 		close(vm.sock);
 		await_tenant_stat(d, "a", "vm", 0);

@@ -7,12 +7,13 @@ utmemd_start --arena 64m --tenant t:64m
 redis_start t
 redis UTMEM.SET kept value >"$tmp/reply"
 
-kill -STOP "$utmemd_pid"
+worker=$(utmemd_worker)
+kill -STOP "$worker"
 redis UTMEM.GET kept >"$tmp/reply" &
 client=$!
 check "a command is in flight" wait_for 10 blocked_is 1
 check_like "unload is refused" "ERR*" "$(redis MODULE UNLOAD utmem)"
-kill -CONT "$utmemd_pid"
+kill -CONT "$worker"
 wait "$client"
 check_is "the command ends as if nothing was" value "$(cat "$tmp/reply")"
 check_is "now it is unloaded" OK "$(redis MODULE UNLOAD utmem)"

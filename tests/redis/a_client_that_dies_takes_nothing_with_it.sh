@@ -9,7 +9,8 @@ redis_start t spin-usecs 0
 random_file "$tmp/value" 1500000
 redis UTMEM.SET old 1 >"$tmp/reply"
 
-kill -STOP "$utmemd_pid"
+worker=$(utmemd_worker)
+kill -STOP "$worker"
 client -x UTMEM.SET long <"$tmp/value" >"$tmp/killed" 2>&1 &
 long=$!
 client UTMEM.GET old >"$tmp/killed2" 2>&1 &
@@ -27,7 +28,7 @@ check_is "CLIENT UNBLOCK works" 1 "$(redis CLIENT UNBLOCK "$id")"
 wait "$waiting"
 check_like "the unblocked client reads so" "UNBLOCKED*may or may not*" "$(cat "$tmp/unblocked")"
 check_is "other clients are served" PONG "$(redis PING)"
-kill -CONT "$utmemd_pid"
+kill -CONT "$worker"
 
 check "every command ends when the host goes on" wait_for 10 stat_is commands_now 0
 check_is "what was unblocked took effect here" 2 "$(redis UTMEM.GET other)"

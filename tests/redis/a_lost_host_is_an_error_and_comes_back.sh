@@ -15,7 +15,7 @@ is_down() {
 }
 
 for round in 1 2 3; do
-	kill -STOP "$utmemd_pid"
+	kill -STOP "$(utmemd_worker)"
 	for i in {1..20}; do
 		redis UTMEM.SET "key $i" value >"$tmp/reply.$i" &
 		pids[i]=$!
@@ -38,7 +38,8 @@ check_is "it went down as often as the daemon did" "3 3" "$(stat_of downs) $(sta
 redis_stop
 redis_start t timeout-ms 500
 # A daemon that hangs says nothing: after timeout-ms it counts as down.
-kill -STOP "$utmemd_pid"
+worker=$(utmemd_worker)
+kill -STOP "$worker"
 check_like "a host that is silent is down" "UTMEMDOWN*does not answer" "$(redis UTMEM.GET a)"
 # Meanwhile the module tries to reach it, which waits for an answer: Redis does not.
 check_is "Redis goes on beside it" 40 "$(
@@ -46,14 +47,14 @@ check_is "Redis goes on beside it" 40 "$(
 		timeout 5 redis-cli -s "$redis_sock" PING
 	done | grep -c PONG
 )"
-kill -CONT "$utmemd_pid"
+kill -CONT "$worker"
 check "it wakes up: the module is back" wait_for 20 is_up
 check_is "its values are there" 3 "$(redis UTMEM.GET a)"
 
-kill -STOP "$utmemd_pid"
+kill -STOP "$worker"
 check_like "a script does not wait for ever" "*UTMEMDOWN*does not answer*" \
 	"$(redis EVAL "return redis.call('UTMEM.GET', 'a')" 0)"
-kill -CONT "$utmemd_pid"
+kill -CONT "$worker"
 check "back again" wait_for 20 is_up
 
 utmemd_stop

@@ -70,9 +70,9 @@ while hear && [ "$heard" != end ]; do
 done
 GUEST
 vm_expect one up
-# shellcheck disable=SC2154 # daemon.sh
-kill -STOP "$utmemd_pid"
-coproc evil { exec "$VM_DIR/host/evil-host" "$utmemd_pid" one; }
+worker=$(utmemd_worker)
+kill -STOP "$worker"
+coproc evil { exec "$VM_DIR/host/evil-host" "$worker" one; }
 
 # evil WORD: until it is ready; what it says before is added to $evil_said
 evil() {
@@ -149,5 +149,5 @@ draining ENODEV
 END
 vm_say one end
 vm_wait one
-kill -CONT "$utmemd_pid"
+kill -CONT "$worker"
 utmemd_stop

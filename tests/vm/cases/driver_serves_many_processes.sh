@@ -55,10 +55,11 @@ check "the host has dropped its queue" wait_for 10 queues 0
 vm_say one go
 vm_expect one ready
 # shellcheck disable=SC2154 # daemon.sh
-kill -STOP "$utmemd_pid"
+worker=$(utmemd_worker)
+kill -STOP "$worker"
 vm_say one stopped
 vm_expect one rung
-kill -CONT "$utmemd_pid"
+kill -CONT "$worker"
 vm_say one again
 vm_wait one
 utmemd_stop
