@@ -5,6 +5,8 @@
  * Called by transport_unix.c, under the connection's lock.
  */
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -15,6 +17,7 @@
 
 #define FDS_RECEIVED_MAX 253 /* the most that the kernel passes in one message (SCM_MAX_FD) */
 #define ERRNO_MAX 4095
+#define COPIES_MAX 16 /* one for each time that a server was interrupted in the same place */
 
 void utmem_sock_fds_close(struct utmem_sock_fds *fds)
 {
@@ -141,16 +144,30 @@ static int send_request(int sock, const struct utmem_sock_msg *msg)
 	return 0;
 }
 
+/* A server that was interrupted answers again what it is not sure to have answered. */
+static bool is_second_copy(const struct utmem_sock_msg *msg, const struct utmem_sock_msg *reply,
+			   struct utmem_sock_fds *fds)
+{
+	uint32_t serial = msg->type >> UTMEM_SOCK_SERIAL_SHIFT;
+
+	if (!serial || reply->type >> UTMEM_SOCK_SERIAL_SHIFT == serial)
+		return false;
+	utmem_sock_fds_close(fds);
+	return true;
+}
+
 int utmem_sock_call(int sock, struct utmem_sock_msg *msg, struct utmem_sock_fds *fds)
 {
 	struct utmem_sock_msg reply;
+	unsigned int copies = COPIES_MAX;
 	int err;
 
 	fds->nr = 0;
 	msg->error = 0;
 	err = send_request(sock, msg);
-	if (!err)
-		err = receive_reply(sock, &reply, fds);
+	do
+		err = err ? err : receive_reply(sock, &reply, fds);
+	while (!err && is_second_copy(msg, &reply, fds) && copies--);
 	if (err)
 		return err;
 	if (reply.type != msg->type || reply.error > 0 || reply.error < -ERRNO_MAX)

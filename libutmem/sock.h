@@ -21,7 +21,8 @@ void utmem_sock_fds_close(struct utmem_sock_fds *fds);
 int utmem_sock_open(const char *path);
 
 /*
- * Send @msg, replace it by the reply. On success @fds are the caller's.
+ * Send @msg, replace it by the reply. Where the server can do that, msg->type has a number that
+ * no request before it had; replies with another one are late copies, and are dropped. On success @fds are the caller's.
  * Return: 0; msg->error, when that is what the host answers; else why there is no
  * reply: -ECONNRESET closed, -EPIPE, -ETIMEDOUT, -EPROTO malformed, -EMFILE its
  * fds are too many for this process. msg->error is then 0, and the socket is out of

@@ -19,7 +19,9 @@
 struct unix_host {
 	struct utmem base;
 	int sock;
-	int lost; /* under the lock: 0, or why nothing more can be asked over the socket */
+	int lost;	 /* under the lock: 0, or why nothing more can be asked over the socket */
+	bool numbered;	 /* requests have serials */
+	uint32_t serial; /* under the lock: of the latest one */
 	struct utmem_map map;
 	int doorbell[UTMEM_SVC_MAX];
 };
@@ -63,7 +65,8 @@ static int greet(struct unix_host *h)
 		.hello = {.magic = UTMEM_MAGIC,
 			  .abi_major = UTMEM_ABI_MAJOR,
 			  .abi_minor = UTMEM_ABI_MINOR,
-			  .features = UTMEM_FEAT_DOORBELL_EVENTFD | UTMEM_FEAT_RESERVE},
+			  .features = UTMEM_FEAT_DOORBELL_EVENTFD | UTMEM_FEAT_RESERVE |
+				      UTMEM_FEAT_SOCK_SERIAL},
 	};
 	struct utmem_sock_fds fds;
 	int err = utmem_sock_call(h->sock, &msg, &fds);
@@ -75,6 +78,7 @@ static int greet(struct unix_host *h)
 		err = utmem_map_init(&h->map, fds.fd[0], msg.hello.window_len);
 	if (!err)
 		err = take_doorbells(h, &fds);
+	h->numbered = msg.hello.features & UTMEM_FEAT_SOCK_SERIAL;
 	utmem_sock_fds_close(&fds);
 	return err;
 }
@@ -117,6 +121,15 @@ static int unix_connect(struct utmem **out, const char *path)
 
 /* ---- admin ---- */
 
+/* Never 0, which is no number. */
+static void number(struct unix_host *h, struct utmem_sock_msg *msg)
+{
+	if (!h->numbered)
+		return;
+	h->serial = h->serial % UTMEM_SOCK_SERIAL_MAX + 1;
+	msg->type |= h->serial << UTMEM_SOCK_SERIAL_SHIFT;
+}
+
 /* One request and its reply. A reply that is late or odd leaves the socket out of step: nothing more is asked. */
 static int ask(struct unix_host *h, struct utmem_sock_msg *msg, struct utmem_sock_fds *fds)
 {
@@ -125,6 +138,7 @@ static int ask(struct unix_host *h, struct utmem_sock_msg *msg, struct utmem_soc
 	pthread_mutex_lock(&h->base.lock);
 	err = h->lost;
 	if (!err) {
+		number(h, msg);
 		err = utmem_sock_call(h->sock, msg, fds);
 		if (err && err != msg->error)
 			h->lost = err;

@@ -65,6 +65,7 @@
 #define UTMEM_FEAT_DOORBELL_HYPERCALL (1ull << 1) /* KVM hypercall with doorbell_token is live */
 #define UTMEM_FEAT_DOORBELL_EVENTFD (1ull << 2)	  /* unix socket: eventfd per service slot */
 #define UTMEM_FEAT_RESERVE (1ull << 3)		  /* UTMEM_OP_RESERVE is implemented */
+#define UTMEM_FEAT_SOCK_SERIAL (1ull << 4) /* unix socket: requests are numbered, in HELLO alone */
 
 /* ---- shape of one queue, agreed in CREATE_QUEUE ---- */
 

@@ -27,6 +27,16 @@
 #define UTMEM_SOCK_HELLO \
 	1u /* every other type is the number of an admin opcode, UTMEM_OP_CREATE_QUEUE .. */
 
+/*
+ * When the server offers UTMEM_FEAT_SOCK_SERIAL, a client may number its requests in the upper
+ * bits of `type`, 0 = not numbered; the answer has the same. A server that was interrupted may
+ * answer a request twice, and executes it once: an answer with another number than that of
+ * the latest request is an old one's second copy, to be dropped with its fds. HELLO is never numbered.
+ */
+#define UTMEM_SOCK_SERIAL_SHIFT 8
+#define UTMEM_SOCK_SERIAL_MAX 0xffffffu
+#define UTMEM_SOCK_OP(type) ((type)&0xffu)
+
 struct utmem_sock_hello {
 	__u64 magic; /* UTMEM_MAGIC */
 	__u16 abi_major;
@@ -39,7 +49,7 @@ struct utmem_sock_hello {
 UTMEM_STATIC_ASSERT(sizeof(struct utmem_sock_hello) == 48, "hello");
 
 struct utmem_sock_msg {
-	__u32 type;  /* UTMEM_SOCK_HELLO or UTMEM_OP_* */
+	__u32 type;  /* UTMEM_SOCK_HELLO or UTMEM_OP_*; see UTMEM_SOCK_SERIAL_SHIFT */
 	__s32 error; /* in: 0; out: 0 or -errno */
 	union {
 		struct utmem_sock_hello hello;

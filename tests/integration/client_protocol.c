@@ -180,12 +180,13 @@ static void descriptors_nobody_asked_for_are_closed(void **state)
 
 static void unknown_requests_are_not_supported(void **state)
 {
+	/* HELLO is never numbered. */
 	static const uint32_t types[] = {0,
 					 UTMEM_OP_GET,
 					 UTMEM_OP_CREATE_QUEUE - 1,
 					 UTMEM_OP_POOL_STAT + 1,
 					 255,
-					 256 + UTMEM_OP_CREATE_QUEUE,
+					 256 + UTMEM_SOCK_HELLO,
 					 UINT32_MAX};
 	struct fake_client c;
 	size_t i;

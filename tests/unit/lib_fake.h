@@ -100,8 +100,9 @@ static void fake_queue_create(struct fake *f, struct utmem_admin_queue *q)
 /* What a host would say. */
 static void fake_answer(struct fake *f, struct utmem_sock_msg *m, int *fds, unsigned int *nr)
 {
-	switch (m->type) {
+	switch (UTMEM_SOCK_OP(m->type)) {
 	case UTMEM_SOCK_HELLO:
+		m->hello.features &= ~UTMEM_FEAT_SOCK_SERIAL;
 		m->hello.window_len = FAKE_WINDOW_LEN;
 		fds[(*nr)++] = dup(f->memfd);
 		fds[(*nr)++] = dup(f->doorbell);

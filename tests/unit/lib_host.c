@@ -67,6 +67,56 @@ static void expect_ended(struct rig *r, int err)
 	assert_int_equal(utmem_sq_space_left(r->q), 0);
 }
 
+/* ---- answers that come more than once ---- */
+
+static unsigned int nr_copies;
+
+/* Copies of the answer before it, as from a host that was interrupted after it had answered. */
+static size_t old_answers_first(struct fake *f, struct utmem_sock_msg *m, int *fds,
+				unsigned int *nr)
+{
+	struct utmem_sock_msg old = *m;
+	unsigned int i;
+
+	if (m->type == UTMEM_SOCK_HELLO) {
+		m->hello.features |= UTMEM_FEAT_SOCK_SERIAL;
+		return sizeof(*m);
+	}
+	old.type -= 1u << UTMEM_SOCK_SERIAL_SHIFT;
+	for (i = 0; i < nr_copies; i++)
+		fake_send(f->peer, &old, sizeof(old), fds, *nr);
+	return sizeof(*m);
+}
+
+static void a_second_copy_of_an_answer_is_dropped_with_its_fds(void **state)
+{
+	unsigned int before = nr_open_fds();
+	struct rig r;
+
+	(void)state;
+	nr_copies = 16;
+	rig_start(&r, old_answers_first);
+	assert_int_equal(rig_queue(&r), 0);
+	assert_int_equal(utmem_pool_open(r.q, "p", UTMEM_POOL_CREATE), 3);
+	rig_close(&r);
+	assert_int_equal(r.f.nr_destroyed, 1);
+	assert_int_equal(nr_open_fds(), before);
+}
+
+static void a_host_that_repeats_itself_for_ever_is_eproto(void **state)
+{
+	unsigned int before = nr_open_fds();
+	struct rig r;
+
+	(void)state;
+	nr_copies = 17;
+	rig_start(&r, old_answers_first);
+	assert_int_equal(rig_queue(&r), -EPROTO);
+	utmem_disconnect(r.u);
+	fake_stop(&r.f);
+	assert_int_equal(nr_open_fds(), before);
+}
+
 /* ---- what the host says about a queue ---- */
 
 static struct utmem_geometry *lie;
@@ -602,6 +652,8 @@ int main(void)
 		cmocka_unit_test(a_full_doorbell_counter_is_no_error),
 		cmocka_unit_test(the_event_fd_is_readable_after_arm_and_completion),
 		cmocka_unit_test(the_event_fd_is_readable_when_the_host_is_dead),
+		cmocka_unit_test(a_second_copy_of_an_answer_is_dropped_with_its_fds),
+		cmocka_unit_test(a_host_that_repeats_itself_for_ever_is_eproto),
 		cmocka_unit_test(timeouts_are_eagain_at_zero_and_etime_after_that),
 	};
 
