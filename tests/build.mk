@@ -23,6 +23,13 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(TEST_DEPS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ULDFLAGS) -o $@ $< $(TEST_DEPS) $(LIBPOOL_LIBS) -lcmocka
 
+# Parts of utmemd that stand alone
+UTMEMD_PARTS := $(patsubst %,$(B)/obj/host/utmemd/%.o,dance fdpass keeper kept)
+$(B)/tests/unit/utmemd_%: $(B)/obj/tests/unit/utmemd_%.o $(UTMEMD_PARTS) $(LIBPOOL)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ULDFLAGS) -o $@ $^ $(LIBPOOL_LIBS) -lcmocka
+
 # Built by a second make, with sanitisers
 .PHONY: build-asan-tests build-tsan-tests build-abi-tests
 build-asan-tests: $(call test_bins,unit) $(call test_bins,integration)

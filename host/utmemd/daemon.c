@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "host/utmemd/arena.h"
+#include "host/utmemd/client.h"
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/log.h"
 #include "host/utmemd/tenant.h"
@@ -34,14 +35,16 @@ static int service_open(struct daemon *d)
 
 static int engine_open(struct daemon *d)
 {
-	int err = arena_open(&d->memory, d->opt);
+	int err = arena_open(&d->memory, d);
 
 	if (err)
 		return err;
 	err = utmem_engine_find(d->opt->engine)->open(&d->engine, &d->memory);
-	if (err) {
+	if (!err) {
+		utmem_ops(d->engine)->recovery(d->engine, &d->recovery.engine);
+	} else {
 		log_error("engine %s: %s", d->opt->engine, strerror(-err));
-		arena_close(&d->memory);
+		arena_release(&d->memory);
 	}
 	return err;
 }
@@ -49,7 +52,7 @@ static int engine_open(struct daemon *d)
 static void engine_close(struct daemon *d)
 {
 	utmem_ops(d->engine)->close(d->engine);
-	arena_close(&d->memory);
+	arena_close(&d->memory, d);
 }
 
 /* ---- timer ---- */
@@ -157,6 +160,8 @@ static int tenants_resume(struct daemon *d)
 
 	while (!err && (item = kept_first(&d->deposit.given, TENANT_KEY)))
 		err = tenant_resume(d, item->key);
+	while (!err && (item = kept_first(&d->deposit.given, CLIENT_KEY)))
+		err = client_resume(d, item->key);
 	return err;
 }
 
@@ -167,8 +172,6 @@ static int tenants_open(struct daemon *d)
 
 	if (!err && d->deposit.life.nr_starts == 1)
 		err = tenants_add(d);
-	if (err)
-		tenants_close(d);
 	return err;
 }
 
@@ -183,6 +186,21 @@ static int check_descriptors(const struct daemon *d)
 	}
 	err = -errno;
 	log_error("no descriptor is left for a peer: %s", strerror(-err));
+	return err;
+}
+
+static int peers_open(struct daemon *d)
+{
+	int err = tenants_open(d);
+
+	if (!err)
+		err = control_open(&d->control, d);
+	if (err)
+		return err;
+	deposit_sweep(&d->deposit);
+	err = check_descriptors(d);
+	if (err && !d->deposit.life.resumed)
+		control_close(&d->control);
 	return err;
 }
 
@@ -208,21 +226,14 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 	err = events_open(d);
 	if (err)
 		goto err_service;
-	err = tenants_open(d);
-	if (err)
-		goto err_events;
-	err = control_open(&d->control, d);
-	if (err)
-		goto err_tenants;
-	deposit_sweep(&d->deposit);
-	err = check_descriptors(d);
+	err = peers_open(d);
 	if (!err)
 		return 0;
+	/* They are the next worker's now. */
+	if (d->deposit.life.resumed)
+		return err;
 
-	control_close(&d->control);
-err_tenants:
 	tenants_close(d);
-err_events:
 	events_close(d);
 err_service:
 	utmem_service_exit(d->service);

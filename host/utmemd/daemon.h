@@ -33,12 +33,14 @@ struct daemon_counters {
 /* How this worker came to where the one before it was. */
 struct daemon_recovery {
 	uint64_t usecs; /* from the end of that one until peers were served again */
+	struct utmem_recovery engine;
 };
 
 struct daemon {
 	const struct options *opt;
 	struct deposit deposit;
 	struct utmem_memory memory;
+	struct deposited arena;
 	struct utmem_engine *engine;
 	struct utmem_service *service;
 	struct loop loop;
@@ -48,6 +50,7 @@ struct daemon {
 	struct window_list windows;
 	struct listener_list listeners;
 	struct control control;
+	uint64_t last_client; /* number of the latest one */
 	struct daemon_counters counters;
 	struct daemon_recovery recovery;
 	uint32_t epoch; /* of this worker */

@@ -55,11 +55,11 @@ int fdpass_send_wait(int sock, const void *buf, size_t len, const int *fds, size
 }
 
 /* Without room for control data the kernel closes what was sent along, and sets MSG_CTRUNC. */
-ssize_t fdpass_recv(int sock, void *buf, size_t len, bool *whole)
+ssize_t fdpass_recv(int sock, void *buf, size_t len, bool *whole, bool peek)
 {
 	struct iovec iov = {.iov_base = buf, .iov_len = len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n = recvmsg(sock, &msg, MSG_DONTWAIT);
+	ssize_t n = recvmsg(sock, &msg, MSG_DONTWAIT | (peek ? MSG_PEEK : 0));
 
 	if (n < 0)
 		return -errno;

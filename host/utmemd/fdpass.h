@@ -17,10 +17,11 @@ int fdpass_send_wait(int sock, const void *buf, size_t len, const int *fds, size
 
 /*
  * Receive one message, cut to @len. Descriptors that come with it never enter this
- * process. *whole is false when it was longer or brought descriptors.
+ * process. *whole is false when it was longer or brought descriptors. With @peek it
+ * stays where it is.
  * Return: bytes, 0 at the end (or for an empty packet), -errno.
  */
-ssize_t fdpass_recv(int sock, void *buf, size_t len, bool *whole);
+ssize_t fdpass_recv(int sock, void *buf, size_t len, bool *whole, bool peek);
 
 /*
  * Receive one message and up to FDPASS_MAX descriptors, which are the caller's. *whole is

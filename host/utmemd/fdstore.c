@@ -65,13 +65,14 @@ static void store_meta(const struct kept_item *item)
 }
 
 /* Its bytes first: what has no descriptor is nothing, what has no bytes would be misread. */
-void fdstore_add(const struct kept_item *item)
+void fdstore_add(struct kept_item *item)
 {
 	char name[NAME_LEN];
 	uint32_t i;
 
-	if (!getenv("NOTIFY_SOCKET"))
+	if (item->stored || !getenv("NOTIFY_SOCKET"))
 		return;
+	item->stored = true;
 	store_meta(item);
 	for (i = 0; i < item->nr_fds; i++) {
 		fd_name(name, item, i);
@@ -79,13 +80,14 @@ void fdstore_add(const struct kept_item *item)
 	}
 }
 
-void fdstore_remove(const struct kept_item *item)
+void fdstore_remove(struct kept_item *item)
 {
 	char name[NAME_LEN];
 	uint32_t i;
 
-	if (!getenv("NOTIFY_SOCKET"))
+	if (!item->stored)
 		return;
+	item->stored = false;
 	for (i = 0; i < item->nr_fds; i++) {
 		fd_name(name, item, i);
 		forget(name);
@@ -174,11 +176,15 @@ static bool is_whole(const struct found *f)
 	return f->nr_fds;
 }
 
+/* The manager is told, too, or it would come back again. */
 static void let_go(struct found *f)
 {
+	struct kept_item item = {.stored = true, .meta_len = f->m.meta_len, .nr_fds = f->nr_fds};
 	uint32_t i;
 
 	log_warn("%s: did not come back whole from the service manager, let go", f->m.key);
+	memcpy(item.key, f->m.key, sizeof(item.key));
+	fdstore_remove(&item);
 	for (i = 0; i < KEEPER_FDS_MAX; i++) {
 		if (f->fds[i] >= 0)
 			close(f->fds[i]);
@@ -193,6 +199,8 @@ static void found_keep(struct kept *k, struct found *f)
 		let_go(f);
 	else if (kept_put(k, &f->m, f->fds, f->nr_fds))
 		log_error("%s: could not be taken back", f->m.key);
+	else
+		kept_find(k, f->m.key)->stored = true;
 }
 
 void fdstore_take(struct kept *k)

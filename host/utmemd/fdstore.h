@@ -10,8 +10,9 @@
 
 #include "host/utmemd/kept.h"
 
-void fdstore_add(const struct kept_item *item);
-void fdstore_remove(const struct kept_item *item);
+/* Twice is once. */
+void fdstore_add(struct kept_item *item);
+void fdstore_remove(struct kept_item *item);
 /* Everything that an earlier supervisor had given away; what is not whole is let go. */
 void fdstore_take(struct kept *k);
 

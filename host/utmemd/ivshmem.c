@@ -9,6 +9,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -30,6 +31,7 @@
 struct vm {
 	struct source src; /* the connection; only its end is of interest */
 	struct tenant *tenant;
+	struct deposited deposited, greeting;
 	struct window window;
 	uint32_t nr_vectors;
 	int vectors[]; /* eventfds */
@@ -120,60 +122,162 @@ static int vectors_open(struct vm *vm, uint32_t nr)
 	return 0;
 }
 
-static int window_for_vm(struct vm *vm)
+static struct window_spec window_spec(const struct tenant *t)
 {
-	struct window_spec spec = {
-		.len = vm->tenant->daemon->opt->window,
+	return (struct window_spec){
+		.len = t->daemon->opt->window,
 		.features = UTMEM_FEAT_DOORBELL_MMIO,
 		.admin_queue = true,
 		.wake = wake_vm,
 	};
+}
+
+static int window_for_vm(struct vm *vm)
+{
+	struct window_spec spec = window_spec(vm->tenant);
 
 	return window_open(&vm->window, vm->tenant, &spec);
 }
 
-static int vm_open(struct tenant *t, int fd, struct vm **out)
+/* ---- what the supervisor keeps of it ---- */
+
+/*
+ * VM_KEY is the connection alone from accept() on: a VM that was told nothing can be greeted by
+ * another worker. Then all that it will hold. GREETING_KEY stands while it is being told: how
+ * much of that it has heard nobody knows after a death, so that one is closed.
+ */
+#define GREETING_KEY "greeting/"
+#define VM_FD_CONNECTION 0u
+#define VM_FD_WINDOW 1u
+#define VM_FD_VECTORS (VM_FD_WINDOW + WINDOW_NR_FDS)
+
+static void tenant_key(char key[KEEPER_KEY_MAX], const char *prefix, const struct tenant *t)
 {
-	uint32_t nr_vectors = (uint32_t)t->daemon->opt->vectors;
-	struct vm *vm = calloc(1, sizeof(*vm) + nr_vectors * sizeof(vm->vectors[0]));
+	snprintf(key, KEEPER_KEY_MAX, "%s%s", prefix, t->name);
+}
+
+static int vm_keep_connection(struct vm *vm)
+{
+	char key[KEEPER_KEY_MAX];
+
+	tenant_key(key, VM_KEY, vm->tenant);
+	return deposit_keep(&vm->tenant->daemon->deposit, &vm->deposited, key, NULL, 0, &vm->src.fd,
+			    1);
+}
+
+static int vm_keep(struct vm *vm)
+{
+	struct deposit *deposit = &vm->tenant->daemon->deposit;
+	char key[KEEPER_KEY_MAX];
+	int fds[KEEPER_FDS_MAX];
 	int err;
 
+	tenant_key(key, GREETING_KEY, vm->tenant);
+	err = deposit_keep(deposit, &vm->greeting, key, NULL, 0, &vm->src.fd, 1);
+	if (err)
+		return err;
+	fds[VM_FD_CONNECTION] = vm->src.fd;
+	window_fds(&vm->window, fds + VM_FD_WINDOW);
+	memcpy(fds + VM_FD_VECTORS, vm->vectors, vm->nr_vectors * sizeof(*fds));
+	tenant_key(key, VM_KEY, vm->tenant);
+	return deposit_keep(deposit, &vm->deposited, key, NULL, 0, fds,
+			    VM_FD_VECTORS + vm->nr_vectors);
+}
+
+static void vm_greeted(struct vm *vm)
+{
+	char key[KEEPER_KEY_MAX];
+
+	tenant_key(key, GREETING_KEY, vm->tenant);
+	deposit_drop(&vm->tenant->daemon->deposit, &vm->greeting, key);
+}
+
+static void vm_unkeep(struct vm *vm)
+{
+	char key[KEEPER_KEY_MAX];
+
+	tenant_key(key, VM_KEY, vm->tenant);
+	deposit_drop(&vm->tenant->daemon->deposit, &vm->deposited, key);
+	vm_greeted(vm);
+}
+
+/* ---- its life ---- */
+
+static struct vm *vm_alloc(struct tenant *t, int fd, uint32_t nr_vectors)
+{
+	struct vm *vm = calloc(1, sizeof(*vm) + nr_vectors * sizeof(vm->vectors[0]));
+
 	if (!vm)
-		return -ENOMEM;
+		return NULL;
 	vm->tenant = t;
 	vm->src = (struct source){.fd = fd, .ready = vm_ready};
-	err = vectors_open(vm, nr_vectors);
+	return vm;
+}
+
+static int vm_listen(struct vm *vm)
+{
+	return loop_add(&vm->tenant->daemon->loop, &vm->src, EPOLLIN | EPOLLRDHUP);
+}
+
+static int vm_begin(struct vm *vm)
+{
+	int err = vectors_open(vm, (uint32_t)vm->tenant->daemon->opt->vectors);
+
 	if (err)
-		goto err_free;
+		return err;
 	err = window_for_vm(vm);
 	if (err)
 		goto err_vectors;
-	err = greet(vm);
+	err = vm_keep(vm);
 	if (!err)
-		err = loop_add(&t->daemon->loop, &vm->src, EPOLLIN | EPOLLRDHUP);
+		err = greet(vm);
+	if (!err)
+		err = vm_listen(vm);
 	if (err)
 		goto err_window;
-	*out = vm;
+	vm_greeted(vm);
 	return 0;
 
 err_window:
 	window_close(&vm->window);
 err_vectors:
 	vectors_close(vm);
-err_free:
+	return err;
+}
+
+/* *kept: of the connection, which is already, or is from now on. */
+static int vm_open(struct tenant *t, int fd, struct deposited *kept, struct vm **out)
+{
+	struct vm *vm = vm_alloc(t, fd, (uint32_t)t->daemon->opt->vectors);
+	int err = 0;
+
+	if (!vm)
+		return -ENOMEM;
+	vm->deposited = *kept;
+	if (!kept->nr_fds)
+		err = vm_keep_connection(vm);
+	if (!err)
+		err = vm_begin(vm);
+	if (!err) {
+		*out = vm;
+		return 0;
+	}
+	vm_unkeep(vm);
+	*kept = vm->deposited;
 	free(vm);
 	return err;
 }
 
 void vm_accept(struct tenant *t, int fd)
 {
+	struct deposited kept = {0};
 	int err = -EBUSY;
 
 	/* A VM that was started again may be here before the end of the one before it was seen. */
 	if (t->vm)
 		vm_ready(&t->vm->src, 0);
 	if (!t->vm)
-		err = vm_open(t, fd, &t->vm);
+		err = vm_open(t, fd, &kept, &t->vm);
 	if (!err) {
 		log_tenant(&t->log, LOG_INFO, t->name, "VM connected");
 		return;
@@ -190,11 +294,87 @@ void vm_close(struct vm *vm, const char *why)
 
 	log_tenant(&t->log, LOG_INFO, t->name, "VM gone: %s", why);
 	t->vm = NULL;
+	vm_unkeep(vm);
 	loop_remove(&t->daemon->loop, &vm->src);
 	close(vm->src.fd);
 	window_close(&vm->window);
 	vectors_close(vm);
 	free(vm);
+}
+
+/* ---- another worker's VM ---- */
+
+/* Nobody knows how much it has heard. */
+static bool was_being_greeted(struct tenant *t)
+{
+	struct deposited what = {0};
+	char key[KEEPER_KEY_MAX];
+	struct kept_item *item;
+
+	tenant_key(key, GREETING_KEY, t);
+	item = deposit_take(&t->daemon->deposit, &what, key, 0, 1, 1);
+	if (!item)
+		return false;
+	deposit_drop(&t->daemon->deposit, &what, key);
+	fdpass_close(item->fds, item->nr_fds);
+	free(item);
+	return true;
+}
+
+static int take_up(struct tenant *t, const struct kept_item *item, const struct deposited *kept,
+		   struct vm **out)
+{
+	struct window_spec spec = window_spec(t);
+	uint32_t nr_vectors = item->nr_fds - VM_FD_VECTORS;
+	struct vm *vm = vm_alloc(t, item->fds[VM_FD_CONNECTION], nr_vectors);
+	int err;
+
+	if (!vm)
+		return -ENOMEM;
+	vm->deposited = *kept;
+	vm->nr_vectors = nr_vectors;
+	memcpy(vm->vectors, item->fds + VM_FD_VECTORS, nr_vectors * sizeof(*vm->vectors));
+	err = vm_listen(vm);
+	if (err)
+		goto err_free;
+	err = window_resume(&vm->window, t, &spec, item->fds + VM_FD_WINDOW);
+	if (err)
+		goto err_listen;
+	*out = vm;
+	return 0;
+
+err_listen:
+	loop_remove(&t->daemon->loop, &vm->src);
+err_free:
+	free(vm);
+	return err;
+}
+
+int vm_resume(struct tenant *t)
+{
+	struct deposited kept = {0};
+	char key[KEEPER_KEY_MAX];
+	struct kept_item *item;
+	int err;
+
+	tenant_key(key, VM_KEY, t);
+	item = deposit_take(&t->daemon->deposit, &kept, key, 0, 1, KEEPER_FDS_MAX);
+	if (!item)
+		return 0;
+	if (was_being_greeted(t))
+		err = -ECONNABORTED;
+	else if (item->nr_fds == 1)
+		err = vm_open(t, item->fds[VM_FD_CONNECTION], &kept, &t->vm);
+	else
+		err = take_up(t, item, &kept, &t->vm);
+	if (err && window_is_lost(err)) {
+		log_error("tenant %s: its VM is lost: %s", t->name, strerror(-err));
+		deposit_drop(&t->daemon->deposit, &kept, key);
+		fdpass_close(item->fds, item->nr_fds);
+		err = 0;
+	}
+	free(item);
+	return err;
 }
 
 struct window *vm_window(struct vm *vm)

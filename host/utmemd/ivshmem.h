@@ -10,8 +10,15 @@
 struct tenant;
 struct vm;
 
+#define VM_KEY "vm/" /* and its tenant's name: where it is kept */
+
 /* Takes @fd; a VM that comes second is closed at once. */
 void vm_accept(struct tenant *t, int fd);
+/*
+ * The one that an earlier worker left, if there is one. One that cannot be had again is let go;
+ * an error means that it could, by another worker.
+ */
+int vm_resume(struct tenant *t);
 /* Its queues are dropped and its memory is gone; QEMU does not come back by itself. */
 void vm_close(struct vm *vm, const char *why);
 /* Its window, for counting. */

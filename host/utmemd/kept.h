@@ -17,6 +17,7 @@ struct kept_item {
 	char key[KEEPER_KEY_MAX];
 	uint32_t meta_len;
 	uint32_t nr_fds;
+	bool stored; /* the service manager has it, too: fdstore.c */
 	uint8_t meta[KEEPER_META_MAX];
 	int fds[KEEPER_FDS_MAX];
 };

@@ -4,6 +4,7 @@
  * or a worker, which the supervisor starts. Exit codes: 0 ended in good order, 1 could
  * not start, 2 wrong options.
  */
+#include "host/utmemd/failhook.h"
 #include "host/utmemd/log.h"
 #include "host/utmemd/options.h"
 #include "host/utmemd/spawn.h"
@@ -19,6 +20,8 @@ int main(int argc, char **argv)
 	switch (options_init(&opt, argc, argv)) {
 	case OPTIONS_RUN:
 		log_init((enum log_level)options_log_level(&opt));
+		if (is_worker)
+			failhook_init();
 		status = is_worker ? work(&opt, link) : supervise(&opt, argc, argv);
 		break;
 	case OPTIONS_DONE:

@@ -70,6 +70,9 @@ static const struct metric host_metrics[] = {
 	HOST("death_time", death_time),
 	HOST("kept_fds", kept_fds),
 	HOST("recovery_usecs", recovery.usecs),
+	HOST("recovered", recovery.engine.nr_items),
+	HOST("recovered_bytes", recovery.engine.bytes),
+	HOST("torn", recovery.engine.nr_torn),
 };
 
 struct tenant_stat {

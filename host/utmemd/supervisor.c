@@ -41,6 +41,8 @@
 #define BACKOFF_MAX_MS 1000u
 /* A new binary that has not said hello by then does not get a chance. */
 #define UPGRADE_HELLO_MS 10000u
+/* One that dies while it ends is followed by another, which may get further. */
+#define STOP_DEATHS_MAX 3u
 #define KEPT_FDS_MAX \
 	(1u << 20) /* more than a process may have, unless somebody raised that limit */
 
@@ -53,6 +55,8 @@ struct worker {
 	pid_t pid;	   /* 0: there is none */
 	uint64_t ready_ns; /* 0: not yet */
 	bool greeted;	   /* it said hello, in our version */
+	bool stopping;	   /* it was told to end */
+	bool leaving;	   /* it was told to make room */
 };
 
 struct supervisor {
@@ -71,7 +75,8 @@ struct supervisor {
 	uint64_t start_ns;	  /* when to start the next worker, 0 = not */
 	uint64_t next_until_ns;	  /* when s->next must have said hello */
 	char why[KEEPER_WHY_MAX]; /* an upgrade failed, when it was the supervisor that ended it */
-	bool stored;		  /* the service manager has what is kept */
+	bool served;		  /* a worker was ready, and the service manager knows */
+	uint32_t nr_stop_deaths;
 	bool ending, ended;
 	int status; /* exit code */
 };
@@ -138,6 +143,14 @@ static int give_kept(struct supervisor *s, int link)
 	return err;
 }
 
+static int worker_stop(struct worker *w)
+{
+	int err = keeper_say(w->link.fd, KEEPER_STOP);
+
+	w->stopping = !err;
+	return err;
+}
+
 /* It is this one's turn: everything that is kept, then how it came to that. */
 static void worker_begin(struct supervisor *s, struct worker *w)
 {
@@ -148,7 +161,7 @@ static void worker_begin(struct supervisor *s, struct worker *w)
 	if (!err)
 		err = keeper_send(w->link.fd, &m, NULL, 0);
 	if (!err && s->ending)
-		err = keeper_say(w->link.fd, KEEPER_STOP);
+		err = worker_stop(w);
 	if (!err)
 		return;
 	log_error("worker %d: does not take what is kept: %s", (int)w->pid, strerror(-err));
@@ -170,6 +183,7 @@ static void next_greeted(struct supervisor *s)
 {
 	if (keeper_say(s->worker->link.fd, KEEPER_LEAVE))
 		return; /* that one has died: the turn comes with its end */
+	s->worker->leaving = true;
 	log_info("upgrade: worker %d makes room for worker %d", (int)s->worker->pid,
 		 (int)s->next->pid);
 }
@@ -205,13 +219,13 @@ static void keep(struct supervisor *s, const struct keeper_msg *m, const int *fd
 	struct kept_item *item = kept_find(&s->kept, m->key);
 	int err;
 
-	if (item && s->stored)
+	if (item)
 		fdstore_remove(item);
 	err = kept_put(&s->kept, m, fds, nr_fds);
 	if (err)
 		log_error("%s is not kept: %s", m->key, strerror(-err));
 	item = kept_find(&s->kept, m->key);
-	if (item && s->stored)
+	if (item && s->served)
 		fdstore_add(item);
 }
 
@@ -221,8 +235,7 @@ static void drop(struct supervisor *s, const char *key)
 
 	if (!item)
 		return;
-	if (s->stored)
-		fdstore_remove(item);
+	fdstore_remove(item);
 	kept_drop(&s->kept, item);
 }
 
@@ -232,7 +245,7 @@ static void first_ready(struct supervisor *s)
 	struct kept_item *item;
 
 	sd_notify(0, "READY=1");
-	s->stored = true;
+	s->served = true;
 	TAILQ_FOREACH(item, &s->kept.items, link)
 	{
 		fdstore_add(item);
@@ -250,7 +263,7 @@ static void ready(struct supervisor *s, struct worker *w)
 		s->exe_fd = s->new_exe_fd;
 		s->new_exe_fd = NO_FD;
 	}
-	if (!s->stored)
+	if (!s->served)
 		first_ready(s);
 }
 
@@ -392,7 +405,7 @@ static void start_now(struct supervisor *s)
 	if (!err)
 		return;
 	log_error("worker: %s", strerror(-err));
-	if (!s->stored)
+	if (!s->served)
 		return end(s, 1);
 	s->start_ns = now_ns() + BACKOFF_MAX_MS * MS;
 }
@@ -434,20 +447,23 @@ static void next_takes_over(struct supervisor *s)
 		worker_begin(s, s->worker);
 }
 
+/* The operator's connection is kept: whoever serves next tells him. */
+static void trial_tell(struct supervisor *s, const char *why)
+{
+	log_warn("upgrade: %s", why);
+	snprintf(s->life.why, sizeof(s->life.why), "%s", why);
+	s->life.upgrade = UPGRADE_FAILED;
+}
+
 /* Also after it had its turn: a worker of the binary from before goes on. */
 static void trial_failed(struct supervisor *s, int status)
 {
-	char text[64];
+	char text[64], why[KEEPER_WHY_MAX];
 
 	end_text(text, sizeof(text), status);
-	if (s->why[0])
-		memcpy(s->life.why, s->why, sizeof(s->life.why));
-	else
-		snprintf(s->life.why, sizeof(s->life.why),
-			 "the new binary %s before it was ready; the one from before goes on",
-			 text);
-	log_warn("upgrade: %s", s->life.why);
-	s->life.upgrade = UPGRADE_FAILED;
+	snprintf(why, sizeof(why),
+		 "the new binary %s before it was ready; the one from before goes on", text);
+	trial_tell(s, s->why[0] ? s->why : why);
 	trial_close(s);
 	start_now(s);
 }
@@ -455,16 +471,16 @@ static void trial_failed(struct supervisor *s, int status)
 static void worker_ended(struct supervisor *s, struct worker *w, int status)
 {
 	bool was_fine = w->ready_ns && now_ns() - w->ready_ns >= FINE_MS * MS;
-	bool asked = WIFEXITED(status) && !WEXITSTATUS(status) && s->next;
+	bool asked = WIFEXITED(status) && !WEXITSTATUS(status) && w->leaving;
 
 	while (w->link.fd != NO_FD && hear_one(s, w))
 		;
 	link_close(w);
 	s->life.ended_ns = now_ns();
 	s->life.resumed = 1;
-	if (s->ending)
+	if (w->stopping && (WIFEXITED(status) || ++s->nr_stop_deaths == STOP_DEATHS_MAX))
 		return end(s, WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-	if (!s->stored)
+	if (!s->served)
 		return first_start_failed(s, status);
 	if (!asked)
 		count_death(s, w, status);
@@ -487,7 +503,12 @@ static void next_ended(struct supervisor *s, int status)
 	trial_close(s);
 	end_text(text, sizeof(text), status);
 	snprintf(why, sizeof(why), "%.150s: %s", s->exe_path, text);
-	upgrade_refuse(s, s->why[0] ? s->why : why);
+	if (s->why[0])
+		memcpy(why, s->why, sizeof(why));
+	if (s->worker->leaving)
+		trial_tell(s, why);
+	else
+		upgrade_refuse(s, why);
 }
 
 static void reap(struct supervisor *s)
@@ -530,8 +551,8 @@ static void stop(struct supervisor *s, uint32_t signo)
 		trial_kill(s, s->next, "the daemon ends");
 	if (!s->worker->pid)
 		start_now(s);
-	else if (s->worker->greeted && s->worker->link.fd != NO_FD)
-		keeper_say(s->worker->link.fd, KEEPER_STOP);
+	else if (s->worker->greeted)
+		worker_stop(s->worker); /* unless it has died just now: the next one is told */
 }
 
 static void signalled(struct source *src, uint32_t events)

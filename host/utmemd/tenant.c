@@ -225,12 +225,11 @@ int tenant_resume(struct daemon *d, const char *key)
 		if (err)
 			tenant_undo(t);
 	}
-	if (err)
-		fdpass_close(item->fds, item->nr_fds);
-	else
-		TAILQ_INSERT_TAIL(&d->tenants, t, link);
 	free(item);
-	return err;
+	if (err)
+		return err;
+	TAILQ_INSERT_TAIL(&d->tenants, t, link);
+	return vm_resume(t);
 }
 
 int tenant_set_quota(struct tenant *t, uint64_t quota)

@@ -8,35 +8,88 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/tenant.h"
 #include "host/utmemd/window.h"
 
-/* Sealed, so that a peer cannot shrink it under us (SIGBUS). Sparse: pages come when they are touched. */
-static int memory_open(struct window *w, const char *name)
+/* ---- memory ---- */
+
+/* Of @fd, as long as it is. 0 or -errno. */
+static int map_shared(int fd, void **base, uint64_t *len)
 {
-	int err;
+	struct stat st;
 
-	w->memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (w->memfd < 0)
+	if (fstat(fd, &st))
 		return -errno;
-	if (ftruncate(w->memfd, (off_t)w->len) ||
-	    fcntl(w->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
-		err = -errno;
-		goto err_close;
-	}
-	w->base = mmap(NULL, w->len, PROT_READ | PROT_WRITE, MAP_SHARED, w->memfd, 0);
-	if (w->base == MAP_FAILED) {
-		err = -errno;
-		goto err_close;
-	}
+	*base = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (*base == MAP_FAILED)
+		return -errno;
+	*len = (uint64_t)st.st_size;
 	return 0;
+}
 
-err_close:
-	close(w->memfd);
+/* Sealed, so that a peer cannot shrink it under us (SIGBUS). Sparse: pages come when they are touched. */
+static int memfd_new(const char *name, uint64_t len)
+{
+	int err, fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	if (!ftruncate(fd, (off_t)len) &&
+	    !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return fd;
+	err = -errno;
+	close(fd);
 	return err;
+}
+
+/* Both files, mapped. */
+static int memory_map(struct window *w)
+{
+	uint64_t ledger_len;
+	void *ledger;
+	int err = map_shared(w->memfd, &w->base, &w->len);
+
+	if (err)
+		return err;
+	err = map_shared(w->ledger_fd, &ledger, &ledger_len);
+	if (err) {
+		munmap(w->base, w->len);
+		return err;
+	}
+	w->owner_page = ledger;
+	w->ledger_len = ledger_len;
+	return 0;
+}
+
+static void files_close(struct window *w)
+{
+	close(w->memfd);
+	close(w->ledger_fd);
+}
+
+static int files_new(struct window *w, uint64_t len)
+{
+	size_t ledger_len = utmem_ledger_len((uint32_t)w->tenant->daemon->opt->max_queues);
+
+	w->memfd = memfd_new(w->tenant->name, len);
+	if (w->memfd < 0)
+		return w->memfd;
+	w->ledger_fd = memfd_new("utmemd-ledger", UTMEM_PAGE + ledger_len);
+	if (w->ledger_fd >= 0)
+		return 0;
+	close(w->memfd);
+	return w->ledger_fd;
+}
+
+static void memory_unmap(struct window *w)
+{
+	munmap(w->owner_page, w->ledger_len);
+	munmap(w->base, w->len);
 }
 
 /*
@@ -47,9 +100,11 @@ static void memory_close(struct window *w)
 {
 	if (w->peer_left)
 		fallocate(w->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)w->len);
-	munmap(w->base, w->len);
-	close(w->memfd);
+	memory_unmap(w);
+	files_close(w);
 }
+
+/* ---- doorbell ---- */
 
 /*
  * Never read: edge-triggered, every write is an event. The peer shares the open
@@ -64,15 +119,21 @@ static void doorbell_rang(struct source *s, uint32_t events)
 	w->tenant->daemon->counters.nr_doorbells++;
 }
 
+/* One that rang while no worker lived is an event as soon as it is added. */
+static int doorbell_listen(struct window *w)
+{
+	w->doorbell.ready = doorbell_rang;
+	return loop_add(&w->tenant->daemon->loop, &w->doorbell, EPOLLIN | EPOLLET);
+}
+
 static int doorbell_open(struct window *w)
 {
 	int err;
 
-	w->doorbell.ready = doorbell_rang;
 	w->doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->doorbell.fd < 0)
 		return -errno;
-	err = loop_add(&w->tenant->daemon->loop, &w->doorbell, EPOLLIN | EPOLLET);
+	err = doorbell_listen(w);
 	if (err)
 		close(w->doorbell.fd);
 	return err;
@@ -83,6 +144,8 @@ static void doorbell_close(struct window *w)
 	loop_remove(&w->tenant->daemon->loop, &w->doorbell);
 	close(w->doorbell.fd);
 }
+
+/* ---- service ---- */
 
 static void window_log(void *ctx, const char *line)
 {
@@ -98,7 +161,15 @@ static void window_wake(void *ctx, uint32_t queue_id, uint32_t irq_vector)
 	w->wake(w, queue_id, irq_vector);
 }
 
-static int service_attach(struct window *w, const struct window_spec *spec)
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static int service_attach(struct window *w, const struct window_spec *spec, bool resume)
 {
 	const struct options *opt = w->tenant->daemon->opt;
 	struct utmem_window_config cfg = {
@@ -109,27 +180,40 @@ static int service_attach(struct window *w, const struct window_spec *spec)
 		.heartbeat_ms = (uint32_t)opt->heartbeat_ms,
 		.max_queues = (uint32_t)opt->max_queues,
 		.admin_queue = spec->admin_queue,
+		.ledger = w->owner_page + UTMEM_PAGE,
+		.ledger_len = w->ledger_len - UTMEM_PAGE,
+		.resume = resume,
+		.now_ms = now_ms(),
 		.cb = {.wake = window_wake, .log = window_log, .ctx = w},
 	};
 
 	return utmem_window_attach(w->tenant->daemon->service, &w->served, &cfg);
 }
 
+/* ---- all of it ---- */
+
+static void window_init(struct window *w, struct tenant *t, const struct window_spec *spec)
+{
+	memset(w, 0, sizeof(*w));
+	w->tenant = t;
+	w->wake = spec->wake;
+}
+
 int window_open(struct window *w, struct tenant *t, const struct window_spec *spec)
 {
 	int err;
 
-	memset(w, 0, sizeof(*w));
-	w->tenant = t;
-	w->len = spec->len;
-	w->wake = spec->wake;
-	err = memory_open(w, t->name);
+	window_init(w, t, spec);
+	err = files_new(w, spec->len);
 	if (err)
 		return err;
+	err = memory_map(w);
+	if (err)
+		goto err_files;
 	err = doorbell_open(w);
 	if (err)
 		goto err_memory;
-	err = service_attach(w, spec);
+	err = service_attach(w, spec, false);
 	if (err)
 		goto err_doorbell;
 	LIST_INSERT_HEAD(&t->daemon->windows, w, link);
@@ -138,8 +222,50 @@ int window_open(struct window *w, struct tenant *t, const struct window_spec *sp
 err_doorbell:
 	doorbell_close(w);
 err_memory:
-	memory_close(w);
+	memory_unmap(w);
+err_files:
+	files_close(w);
 	return err;
+}
+
+int window_resume(struct window *w, struct tenant *t, const struct window_spec *spec,
+		  const int fds[WINDOW_NR_FDS])
+{
+	int err;
+
+	window_init(w, t, spec);
+	w->memfd = fds[WINDOW_FD_MEMORY];
+	w->doorbell.fd = fds[WINDOW_FD_DOORBELL];
+	w->ledger_fd = fds[WINDOW_FD_LEDGER];
+	err = memory_map(w);
+	if (err)
+		return err;
+	err = doorbell_listen(w);
+	if (err)
+		goto err_memory;
+	err = service_attach(w, spec, true);
+	if (err)
+		goto err_doorbell;
+	LIST_INSERT_HEAD(&t->daemon->windows, w, link);
+	return 0;
+
+err_doorbell:
+	loop_remove(&t->daemon->loop, &w->doorbell);
+err_memory:
+	memory_unmap(w);
+	return err;
+}
+
+bool window_is_lost(int err)
+{
+	return err == -EBADMSG || err == -EINVAL || err == -ECONNABORTED;
+}
+
+void window_fds(const struct window *w, int fds[WINDOW_NR_FDS])
+{
+	fds[WINDOW_FD_MEMORY] = w->memfd;
+	fds[WINDOW_FD_DOORBELL] = w->doorbell.fd;
+	fds[WINDOW_FD_LEDGER] = w->ledger_fd;
 }
 
 void window_close(struct window *w)

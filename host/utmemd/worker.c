@@ -86,8 +86,10 @@ static void tell_ready(struct daemon *d)
 	if (life->ended_ns)
 		d->recovery.usecs = (now_ns() - life->ended_ns) / 1000;
 	log_info("worker %d (start %" PRIu64 ") serves, %" PRIu64
-		 " us after the one before it: %u descriptors are kept",
-		 (int)getpid(), life->nr_starts, d->recovery.usecs, d->deposit.nr_fds);
+		 " us after the one before it: %u descriptors, %" PRIu64 " values found, %" PRIu64
+		 " torn",
+		 (int)getpid(), life->nr_starts, d->recovery.usecs, d->deposit.nr_fds,
+		 d->recovery.engine.nr_items, d->recovery.engine.nr_torn);
 }
 
 /* The operator who asked for another binary. */
