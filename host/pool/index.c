@@ -260,11 +260,29 @@ static bool leaf_copy(struct leaf *to, const struct leaf *from, const struct lea
 	return true;
 }
 
-/* A new leaf with the @nr_items entries of @mask and some room; NULL: no memory, or it would be too long. */
-static struct leaf *leaf_make(struct utmem_engine *e, const struct leaf *from,
-			      const struct leaf_mask *mask, uint32_t nr_items, uint32_t depth)
+/* Buckets for so many entries and some room. */
+static uint32_t buckets_for(uint32_t nr_items)
 {
-	uint32_t nr_buckets = nr_items / LEAF_FILL + 1;
+	return nr_items / LEAF_FILL + 1;
+}
+
+/* The same for entries of @old that are about half of it: as much as that says of a full one's half. */
+static uint32_t buckets_for_part(const struct leaf *old, uint32_t nr_items)
+{
+	uint32_t nr = buckets_for(nr_items), least = old->nr_buckets * 5 / 8;
+
+	return nr > least ? nr : least;
+}
+
+static uint32_t buckets_more(uint32_t nr_buckets)
+{
+	return nr_buckets + nr_buckets / 8 + 1;
+}
+
+/* A new leaf with the entries of @mask; NULL: no memory, or it would be too long. */
+static struct leaf *leaf_make(struct utmem_engine *e, const struct leaf *from,
+			      const struct leaf_mask *mask, uint32_t nr_buckets, uint32_t depth)
+{
 	struct leaf *leaf;
 	uint32_t tries;
 
@@ -275,7 +293,7 @@ static struct leaf *leaf_make(struct utmem_engine *e, const struct leaf *from,
 		if (leaf_copy(leaf, from, mask))
 			return leaf;
 		leaf_free(e, leaf);
-		nr_buckets += nr_buckets / 8 + 1;
+		nr_buckets = buckets_more(nr_buckets);
 	}
 	return NULL;
 }
@@ -293,13 +311,13 @@ static void mask_all(const struct leaf *leaf, struct leaf_mask *mask)
 
 /* ---- growing and shrinking: one leaf at a time ---- */
 
-static int leaf_resize(struct index *ix, uint64_t hash)
+static int leaf_resize(struct index *ix, uint64_t hash, uint32_t nr_buckets)
 {
 	struct leaf *old = leaf_of(ix, hash), *leaf;
 	struct leaf_mask mask;
 
 	mask_all(old, &mask);
-	leaf = leaf_make(ix->engine, old, &mask, old->nr_items, old->depth);
+	leaf = leaf_make(ix->engine, old, &mask, nr_buckets, old->depth);
 	if (!leaf)
 		return -ENOSPC;
 	dir_set(ix, hash, leaf->depth, leaf);
@@ -392,11 +410,12 @@ static int leaf_divide(struct index *ix, struct leaf *old, uint64_t hash, struct
 	uint64_t bit = 1ull << (64 - depth);
 	struct leaf *upper, *lower;
 
-	upper = leaf_make(ix->engine, old, mask, nr_upper, depth);
+	upper = leaf_make(ix->engine, old, mask, buckets_for_part(old, nr_upper), depth);
 	if (!upper)
 		return -ENOSPC;
 	mask_invert(old, mask);
-	lower = leaf_make(ix->engine, old, mask, old->nr_items - nr_upper, depth);
+	lower = leaf_make(ix->engine, old, mask, buckets_for_part(old, old->nr_items - nr_upper),
+			  depth);
 	if (!lower) {
 		leaf_free(ix->engine, upper);
 		return -ENOSPC;
@@ -432,13 +451,20 @@ static int leaf_split(struct index *ix, uint64_t hash)
 	return err;
 }
 
+/*
+ * A leaf need not be full for an entry to find no place: where eviction has just come by, one
+ * end of it is empty and the other is not. It grows all the same.
+ */
 static int leaf_grow(struct index *ix, uint64_t hash)
 {
 	struct leaf *leaf = leaf_of(ix, hash);
+	uint32_t nr_buckets = buckets_for(leaf->nr_items), more = buckets_more(leaf->nr_buckets);
 
-	if (leaf->nr_items / LEAF_FILL + 1 > LEAF_BUCKETS_MAX)
+	if (nr_buckets < more)
+		nr_buckets = more;
+	if (nr_buckets > LEAF_BUCKETS_MAX)
 		return leaf_split(ix, hash);
-	return leaf_resize(ix, hash);
+	return leaf_resize(ix, hash, nr_buckets);
 }
 
 /* ---- the table ---- */
@@ -579,7 +605,7 @@ void utpool_index_remove(struct index *ix, uint64_t hash, uint64_t *slot)
 	leaf->nr_items--;
 	/* a leaf that stays large for want of memory is no error */
 	if (leaf->nr_buckets > LEAF_FILL && leaf->nr_items < leaf->nr_buckets * LEAF_SPARSE)
-		leaf_resize(ix, hash);
+		leaf_resize(ix, hash, buckets_for(leaf->nr_items));
 }
 
 uint64_t *utpool_index_first(const struct index *ix)
@@ -592,25 +618,51 @@ uint64_t *utpool_index_first(const struct index *ix)
 	return &leaf->bucket[i / BUCKET_SLOTS].slot[i % BUCKET_SLOTS];
 }
 
+static uint32_t reverse_bits(uint32_t i, uint32_t nr_bits)
+{
+	uint32_t reversed = 0;
+
+	for (; nr_bits; nr_bits--, i >>= 1)
+		reversed = reversed << 1 | (i & 1);
+	return reversed;
+}
+
+/*
+ * The buckets of a leaf in an order that leaves no end of it empty while the other is full: the
+ * numbers below a power of two with their bits reversed, as far as there is such a bucket.
+ * Return: the @nr-th of them or the next; *nr is where to go on, or 0 after the last.
+ */
+static const struct bucket *scan_bucket(const struct leaf *leaf, uint32_t *nr)
+{
+	uint32_t nr_bits = leaf->nr_buckets > 1 ? 32 - __builtin_clz(leaf->nr_buckets - 1) : 0;
+	uint32_t here = reverse_bits(*nr, nr_bits), next;
+
+	/* it may have shrunk meanwhile */
+	if (here >= leaf->nr_buckets)
+		here = 0;
+	do {
+		next = ++*nr >> nr_bits ? 0 : reverse_bits(*nr, nr_bits);
+	} while (next >= leaf->nr_buckets);
+	if (!next)
+		*nr = 0;
+	return &leaf->bucket[here];
+}
+
 uint32_t utpool_index_scan(const struct index *ix, struct index_hand *hand,
 			   uint64_t off[BUCKET_SLOTS], bool *leaf_end)
 {
 	struct leaf *leaf = leaf_of(ix, hand->prefix);
+	const struct bucket *b = scan_bucket(leaf, &hand->bucket);
 	uint32_t i, n = 0;
 
-	if (hand->bucket < leaf->nr_buckets) {
-		const struct bucket *b = &leaf->bucket[hand->bucket];
-
-		prefetch_records(ix, b);
-		for (i = 0; i < BUCKET_SLOTS; i++)
-			if (b->slot[i])
-				off[n++] = index_off(b->slot[i]);
-	}
-	*leaf_end = ++hand->bucket >= leaf->nr_buckets;
+	prefetch_records(ix, b);
+	for (i = 0; i < BUCKET_SLOTS; i++)
+		if (b->slot[i])
+			off[n++] = index_off(b->slot[i]);
+	*leaf_end = !hand->bucket;
 	if (*leaf_end) {
 		/* wraps to 0 after the last leaf; a sole leaf is its own successor */
 		hand->prefix = leaf->depth ? hand->prefix + (1ull << (64 - leaf->depth)) : 0;
-		hand->bucket = 0;
 	}
 	return n;
 }

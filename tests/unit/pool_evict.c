@@ -245,6 +245,53 @@ static void one_value_can_take_the_place_of_all_others(void **state)
 	check_value_that_takes_the_place_of_all(16 * MIB);
 }
 
+/* Eviction comes by in bursts, so that part of a leaf is empty and the rest as full as before. */
+static void values_find_a_place_in_an_index_that_eviction_has_half_emptied(void **state)
+{
+	struct fixture f;
+	struct utmem_pool *c;
+	uint32_t i, n;
+
+	(void)state;
+	fixture_open(&f, 64 * MIB, UINT64_MAX);
+	c = open_pool(&f, "c", true);
+	for (i = 0; i < 300000; i++) {
+		struct utmem_key k = make_key(&f, &i, sizeof(i));
+
+		assert_int_equal(f.ops->put(c, &k, value, 4, UTMEM_PUT_ALWAYS), 0);
+		for (n = 0; i > 20000 && i % 512 == 0 && n < 100; n++)
+			utpool_evict_step(f.tenant);
+	}
+	check(&f);
+	fixture_close(&f);
+}
+
+static void one_round_of_eviction_comes_by_every_value(void **state)
+{
+	struct fixture f;
+	struct utmem_pool *c;
+	uint32_t n, nr_buckets = 0, d;
+	struct index *ix;
+
+	(void)state;
+	fixture_open(&f, 64 * MIB, UINT64_MAX);
+	c = open_pool(&f, "c", true);
+	put_n(&f, c, 30000, 4, 0);
+	ix = &c->store->index;
+	for (d = 0; !(d >> ix->depth); d += 1u << (ix->depth - ix->dir[d].leaf->depth))
+		nr_buckets += ix->dir[d].leaf->nr_buckets;
+	/* all were read: a round takes the marks away, and the buckets stay what they are */
+	assert_int_equal(count_there(&f, c, 30000), 30000);
+	for (n = 0; n < nr_buckets; n++)
+		assert_int_equal(utpool_evict_step(f.tenant), 1);
+	assert_int_equal(counters(&f, c).nr_items, 30000);
+	/* leaves become smaller meanwhile, and some of a leaf is come by twice; none is left out */
+	for (n = 0; counters(&f, c).nr_items; n++)
+		utpool_evict_step(f.tenant);
+	assert_true(n <= 2 * nr_buckets);
+	fixture_close(&f);
+}
+
 /* Streams that are never finished, in the ephemeral pool @c: half of an arena of 16 MiB. */
 static void begin_streams(struct fixture *f, struct utmem_pool *c)
 {
@@ -430,6 +477,8 @@ int main(void)
 		cmocka_unit_test(values_that_are_read_outlive_others_under_arena_pressure),
 		cmocka_unit_test(large_ephemeral_values_go_whole),
 		cmocka_unit_test(one_value_can_take_the_place_of_all_others),
+		cmocka_unit_test(values_find_a_place_in_an_index_that_eviction_has_half_emptied),
+		cmocka_unit_test(one_round_of_eviction_comes_by_every_value),
 		cmocka_unit_test(unfinished_streams_in_an_ephemeral_pool_do_not_keep_others_out),
 		cmocka_unit_test(value_finds_room_where_the_cleaner_is_at_work),
 		cmocka_unit_test(passing_over_pools_without_ephemeral_values_counts_too),
