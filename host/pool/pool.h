@@ -240,6 +240,14 @@ struct utmem_engine_ops {
 	int (*pool_destroy)(struct utmem_pool *p);
 	/* Required. The operator's word: @to may attach to @p (a shared pool). -EINVAL when it is private. */
 	int (*pool_grant)(struct utmem_pool *p, struct utmem_tenant *to, bool readonly);
+	/* Required. Taken back; who is attached stays so, and pool_rights says no. -ENOENT: was not granted. */
+	int (*pool_revoke)(struct utmem_pool *p, struct utmem_tenant *from);
+	/* Required. What @who may do now: 0 and *readonly, -EACCES, -ESTALE. The owner may do all. */
+	int (*pool_rights)(const struct utmem_pool *p, const struct utmem_tenant *who,
+			   bool *readonly);
+	/* Required. Iterate over whom @p is granted to: NULL gives the first, NULL comes after the last. */
+	struct utmem_tenant *(*grant_next)(const struct utmem_pool *p,
+					   const struct utmem_tenant *after, bool *readonly);
 	/* Required. What stands for a pool where a pointer cannot; find: NULL when it is gone. */
 	uint64_t (*pool_id)(const struct utmem_pool *p);
 	struct utmem_pool *(*pool_find)(struct utmem_engine *e, uint64_t id);

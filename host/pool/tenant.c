@@ -12,7 +12,7 @@
 #include "stream.h"
 #include "tenant.h"
 
-/* The operator's word that a tenant may attach to a shared pool; as long as the pool lives. */
+/* The operator's word that a tenant may use a shared pool; until it is revoked, or the pool destroyed. */
 struct grant {
 	struct list link;
 	struct utmem_tenant *to;
@@ -30,7 +30,7 @@ static void *zalloc(struct utmem_engine *e, size_t len)
 
 /* ---- pools ---- */
 
-static struct grant *grant_find(struct utmem_pool *p, const struct utmem_tenant *to)
+static struct grant *grant_find(const struct utmem_pool *p, const struct utmem_tenant *to)
 {
 	struct list *l = NULL;
 
@@ -49,10 +49,7 @@ static void grant_free(struct utmem_engine *e, struct grant *g)
 static void pool_free(struct utmem_pool *p)
 {
 	struct utmem_tenant *t = p->tenant;
-	struct list *l;
 
-	while ((l = list_after(&p->grants, NULL)))
-		grant_free(t->engine, list_entry(l, struct grant, link));
 	list_del(&p->link);
 	t->nr_objects--;
 	utpool_free(t->engine, p, sizeof(*p));
@@ -253,9 +250,12 @@ void utpool_pool_unref(struct utmem_pool *p)
 int utpool_pool_destroy(struct utmem_pool *p)
 {
 	struct utmem_tenant *t = p->tenant;
+	struct list *l;
 
 	if (p->destroyed)
 		return -ESTALE;
+	while ((l = list_after(&p->grants, NULL)))
+		grant_free(t->engine, list_entry(l, struct grant, link));
 	if (t->hand == p)
 		t->hand = NULL;
 	list_del(&p->link);
@@ -287,6 +287,50 @@ int utpool_pool_grant(struct utmem_pool *p, struct utmem_tenant *to, bool readon
 	}
 	g->readonly = readonly;
 	return 0;
+}
+
+int utpool_pool_revoke(struct utmem_pool *p, struct utmem_tenant *from)
+{
+	struct grant *g = grant_find(p, from);
+
+	if (p->destroyed)
+		return -ESTALE;
+	if (!g)
+		return -ENOENT;
+	grant_free(p->tenant->engine, g);
+	return 0;
+}
+
+int utpool_pool_rights(const struct utmem_pool *p, const struct utmem_tenant *who, bool *readonly)
+{
+	struct grant *g;
+
+	*readonly = false;
+	if (p->destroyed)
+		return -ESTALE;
+	if (who == p->tenant)
+		return 0;
+	g = grant_find(p, who);
+	if (!g)
+		return -EACCES;
+	*readonly = g->readonly;
+	return 0;
+}
+
+struct utmem_tenant *utpool_grant_next(const struct utmem_pool *p, const struct utmem_tenant *after,
+				       bool *readonly)
+{
+	struct grant *g = after ? grant_find(p, after) : NULL;
+	struct list *l;
+
+	if (after && !g)
+		return NULL;
+	l = list_after(&p->grants, g ? &g->link : NULL);
+	if (!l)
+		return NULL;
+	g = list_entry(l, struct grant, link);
+	*readonly = g->readonly;
+	return g->to;
 }
 
 uint64_t utpool_pool_id(const struct utmem_pool *p)

@@ -131,6 +131,10 @@ int utpool_pool_open(struct utmem_tenant *who, struct utmem_tenant *owner,
 		     const struct utmem_pool_spec *spec, struct utmem_pool **out, bool *readonly);
 int utpool_pool_destroy(struct utmem_pool *p);
 int utpool_pool_grant(struct utmem_pool *p, struct utmem_tenant *to, bool readonly);
+int utpool_pool_revoke(struct utmem_pool *p, struct utmem_tenant *from);
+int utpool_pool_rights(const struct utmem_pool *p, const struct utmem_tenant *who, bool *readonly);
+struct utmem_tenant *utpool_grant_next(const struct utmem_pool *p, const struct utmem_tenant *after,
+				       bool *readonly);
 uint64_t utpool_pool_id(const struct utmem_pool *p);
 struct utmem_pool *utpool_pool_find(struct utmem_engine *e, uint64_t id);
 const char *utpool_pool_name(const struct utmem_pool *p);

@@ -248,7 +248,7 @@ static int pool_open(struct utmem_window *w, void *payload)
 	struct utmem_admin_pool *p = payload;
 	struct utmem_pool_spec spec;
 	struct utmem_tenant *owner;
-	bool readonly = p->flags & UTMEM_POOL_READONLY;
+	bool readonly = false; /* of the grant: that may change, and is asked with each request */
 	struct utmem_pool *pool;
 	struct queue *q;
 	uint16_t handle;
@@ -271,7 +271,7 @@ static int pool_open(struct utmem_window *w, void *payload)
 		return err;
 	UTMEM_FAIL_POINT("service_pool_opened");
 	making(w, LEDGER_MADE_HANDLE, q->id, handle);
-	utsvc_queue_handle_open(q, handle, pool, readonly);
+	utsvc_queue_handle_open(q, handle, pool, p->flags & UTMEM_POOL_READONLY);
 	p->handle = handle;
 	return 0;
 }
@@ -322,7 +322,7 @@ static int pool_destroy_check(struct utmem_window *w, const struct handle *h)
 
 	if (h->lost)
 		return was_acting(w) ? 0 : h->lost;
-	if (h->readonly || ops->pool_tenant(h->pool) != w->cfg.tenant)
+	if (h->readonly || h->foreign)
 		return -EACCES;
 	return ops->pool_find(w->service->engine, ops->pool_id(h->pool)) ? 0 : -ESTALE;
 }
@@ -391,12 +391,13 @@ static int pool_stat(struct utmem_window *w, void *payload)
 		return -EINVAL;
 	err = handle_of(w, p->queue_id, p->handle, &q, &h);
 	if (!err)
-		err = h->lost;
+		err = handle_right(q, h, false);
 	if (err)
 		return err;
 	ops->pool_stat(h->pool, &pool);
 	ops->tenant_stat(w->cfg.tenant, &tenant);
-	p->flags = kind_flags(ops->pool_kind(h->pool)) | (h->readonly ? UTMEM_POOL_READONLY : 0);
+	p->flags = kind_flags(ops->pool_kind(h->pool)) |
+		   (handle_right(q, h, true) ? UTMEM_POOL_READONLY : 0);
 	stat_fill(p, &pool, &tenant);
 	return 0;
 }

@@ -174,8 +174,9 @@ static struct answer do_part(const struct request *r, struct queue *q)
 	if (!ledger_stream_is_open(q->ledger, id) || r->sqe.arg != filled ||
 	    !range_inside(filled, r->sqe.len, q->ledger->streams[id].total))
 		return answer(-EINVAL);
-	if (!s)
-		return answer(-ESTALE);
+	err = utsvc_stream_right(q, id);
+	if (err)
+		return answer(err);
 	err = utmem_ops(s)->stream_append(s, r->data, r->sqe.len);
 	UTMEM_FAIL_POINT("service_part_acted");
 	if (err)
@@ -214,8 +215,9 @@ static struct answer do_commit(const struct request *r, struct queue *q)
 	if (!ledger_stream_is_open(q->ledger, id) ||
 	    ledger_stream_filled(q->ledger, id) != q->ledger->streams[id].total)
 		return answer(-EINVAL);
-	if (!s)
-		return answer(-ESTALE);
+	err = utsvc_stream_right(q, id);
+	if (err)
+		return answer(err);
 	err = r->sqe.flags ? condition(r, utmem_ops(s)->stream_find_key(s)) : 0;
 	if (err)
 		return answer(err);

@@ -77,24 +77,23 @@ static int handle_resume(struct queue *q, uint16_t handle)
 {
 	const struct utmem_engine_ops *ops = q->window->service->ops;
 	const struct ledger_handle *from = &q->ledger->handles[handle];
-	struct handle *h = &q->handles[handle];
 	struct utmem_pool *p = ops->pool_find(q->window->service->engine, from->pool_id);
 	struct utmem_pool_spec spec = {.any_owner = true};
+	struct handle *h = &q->handles[handle];
+	bool readonly = false; /* of the grant, which is asked with each request */
 	int err;
 
-	h->readonly = from->readonly;
 	if (!p) {
 		h->lost = -ESTALE;
 		return 0;
 	}
 	spec.name = ops->pool_name(p);
 	spec.kind = ops->pool_kind(p);
-	err = ops->pool_open(q->window->cfg.tenant, ops->pool_tenant(p), &spec, &h->pool,
-			     &h->readonly);
-	if (err) {
-		h->pool = NULL;
+	err = ops->pool_open(q->window->cfg.tenant, ops->pool_tenant(p), &spec, &p, &readonly);
+	if (err)
 		h->lost = err;
-	}
+	else
+		*h = utsvc_handle(q, p, from->readonly);
 	return err == -ENOMEM ? err : 0;
 }
 
@@ -147,17 +146,27 @@ int utsvc_queue_resume(struct utmem_window *w, uint32_t id, struct queue **out)
 	return 0;
 }
 
+void utsvc_queue_stream_lose(struct queue *q, uint16_t i)
+{
+	struct utmem_stream *s = q->streams[i];
+
+	q->streams[i] = NULL;
+	utmem_store_release(&q->ledger->streams[i].state, LEDGER_STREAM_LOST);
+	UTMEM_FAIL_POINT("service_stream_lost");
+	if (s)
+		utmem_ops(s)->stream_abort(s);
+}
+
 static void stream_adopt(struct queue *q, uint16_t i)
 {
 	const struct utmem_service *s = q->window->service;
-	struct ledger_stream *st = &q->ledger->streams[i];
+	const struct ledger_stream *st = &q->ledger->streams[i];
 
 	if (!s->ops->stream_adopt(s->engine, st->id, ledger_stream_filled(q->ledger, i),
 				  &q->streams[i]))
 		return;
 	q->streams[i] = NULL;
-	utmem_store_release(&st->state, LEDGER_STREAM_LOST);
-	UTMEM_FAIL_POINT("service_stream_lost");
+	utsvc_queue_stream_lose(q, i);
 }
 
 void utsvc_queue_streams_adopt(struct queue *q)
@@ -220,7 +229,7 @@ void utsvc_queue_handle_open(struct queue *q, uint16_t handle, struct utmem_pool
 {
 	struct ledger_handle *l = &q->ledger->handles[handle];
 
-	q->handles[handle] = (struct handle){.pool = pool, .readonly = readonly};
+	q->handles[handle] = utsvc_handle(q, pool, readonly);
 	l->pool_id = utmem_ops(pool)->pool_id(pool);
 	l->readonly = readonly;
 	UTMEM_FAIL_POINT("service_handle_open");

@@ -21,8 +21,9 @@ struct utmem_window;
 
 struct handle {
 	struct utmem_pool *pool; /* NULL: free, or lost */
-	int lost; /* 0, or what uses of it answer: there was a pool in the life before, and is not any more */
-	bool readonly;
+	int lost;      /* 0, or what uses of it answer: there was a pool, and is not any more */
+	bool readonly; /* as whoever opened it wished */
+	bool foreign;  /* another tenant's: what is allowed is asked with each request */
 };
 
 struct queue {
@@ -71,6 +72,26 @@ void utsvc_queue_handles_forget(struct queue *q);
 void utsvc_queue_handle_close(struct queue *q, uint16_t handle);
 /* Ask the engine for the streams that were open; one that it does not know is lost. */
 void utsvc_queue_streams_adopt(struct queue *q);
+
+/* The stream in slot @i is over, and what comes for it answers -ESTALE until it is aborted. */
+void utsvc_queue_stream_lose(struct queue *q, uint16_t i);
+
+/* ---- rights.c ---- */
+
+/* Every handle begins here. */
+struct handle utsvc_handle(const struct queue *q, struct utmem_pool *pool, bool readonly);
+/* The same as handle_right() below, of any handle. */
+int utsvc_handle_ask(const struct queue *q, const struct handle *h, bool change);
+/* May the open stream @i go on? 0, or why not: -EACCES (it is over then), -ESTALE. */
+int utsvc_stream_right(struct queue *q, uint16_t i);
+
+/* What may be done through @h now, reading or (@change) writing: 0, -EACCES, -ESTALE. */
+static inline int handle_right(const struct queue *q, const struct handle *h, bool change)
+{
+	if (!h->pool || h->foreign)
+		return utsvc_handle_ask(q, h, change);
+	return change && h->readonly ? -EACCES : 0;
+}
 
 /* ---- drain.c ---- */
 

@@ -130,32 +130,3 @@ void utmem_service_stat(const struct utmem_service *s, struct utmem_service_coun
 	utsvc_counters_add(out, &w->counters);
 	out->nr_arms = s->nr_arms;
 }
-
-static bool queue_uses(const struct queue *q, const struct utmem_tenant *t)
-{
-	unsigned int i;
-
-	for (i = 0; i < UTMEM_POOLS_PER_QUEUE; i++) {
-		const struct utmem_pool *p = q->handles[i].pool;
-
-		if (p && utmem_ops(p)->pool_tenant(p) == t)
-			return true;
-	}
-	return false;
-}
-
-/* Queues that have ended hold no pools. */
-bool utmem_service_shares(const struct utmem_service *s, const struct utmem_tenant *t)
-{
-	const struct share *sh;
-	uint32_t i;
-
-	TAILQ_FOREACH(sh, &s->shares, link)
-	{
-		for (i = 0; sh->tenant != t && i < sh->nr_live; i++) {
-			if (queue_uses(sh->live[i], t))
-				return true;
-		}
-	}
-	return false;
-}

@@ -11,6 +11,7 @@
  *	dispatch.c   a trusted request -> a pool operation -> a result
  *	drain.c	     one queue: peek, copy, validate, prefetch, dispatch, complete
  *	queue.c	     one queue's life, its pools and multi-part PUTs
+ *	rights.c     what other tenants may do, request by request
  *	ledger.c     what must be remembered when the process dies
  *	resume.c     a window's second life, from its ledger
  *	room.c	     which pages of a window are taken, and which must be zeroed
@@ -158,6 +159,13 @@ void utmem_service_disarm(struct utmem_service *s);
 
 /* Is a queue of another tenant attached to a pool of @t? Then the engine cannot remove @t. */
 bool utmem_service_shares(const struct utmem_service *s, const struct utmem_tenant *t);
+/* It is to be removed: other tenants' handles on its pools answer -ESTALE from here on. */
+void utmem_service_forsake(struct utmem_service *s, const struct utmem_tenant *t);
+/*
+ * After pool_grant or pool_revoke: values in parts that may not be written any more end.
+ * (All other requests ask for their right themselves.)
+ */
+void utmem_service_rights_changed(struct utmem_service *s);
 
 void utmem_service_stat(const struct utmem_service *s, struct utmem_service_counters *out);
 

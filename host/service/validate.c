@@ -16,7 +16,7 @@ _Static_assert(UTMEM_NAME_LEN == UTMEM_POOL_NAME_LEN, "ring and engine agree on 
 enum {
 	SERVED = 1 << 0, /* it is implemented */
 	POOL = 1 << 1,
-	CHANGE = 1 << 2, /* of the pool: not through a read-only handle */
+	CHANGE = 1 << 2, /* of the pool: not without the right to write */
 	KEY = 1 << 3,
 	DATA = 1 << 4,	/* len bytes at data_off */
 	VALUE = 1 << 5, /* they are a value, or a part of one */
@@ -74,12 +74,8 @@ static int check_pool(struct request *r, const struct queue *q, unsigned int use
 	if (r->sqe.pool >= UTMEM_POOLS_PER_QUEUE)
 		return -EACCES;
 	h = &q->handles[r->sqe.pool];
-	if (!h->pool)
-		return h->lost ? h->lost : -EACCES;
-	if (h->readonly && uses & CHANGE)
-		return -EACCES;
 	r->pool = h->pool;
-	return 0;
+	return handle_right(q, h, uses & CHANGE);
 }
 
 static int check_data(struct request *r, const struct queue *q, unsigned int uses)

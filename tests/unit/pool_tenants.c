@@ -247,6 +247,68 @@ static void grant_may_be_readonly_and_be_changed(void **state)
 	fixture_close(&f);
 }
 
+static void revoked_grant_leaves_no_right_and_no_way_in(void **state)
+{
+	struct utmem_pool_spec spec = {.name = "p", .create = true, .kind.shared = true};
+	struct utmem_tenant *other;
+	struct utmem_pool *p, *q;
+	struct fixture f;
+	bool ro;
+
+	(void)state;
+	fixture_open(&f, MIB, MIB);
+	assert_int_equal(ops->tenant_add(f.engine, "other", MIB, &other), 0);
+	assert_int_equal(open_spec(f.tenant, f.tenant, &spec, &p, NULL), 0);
+	assert_int_equal(ops->pool_rights(p, other, &ro), -EACCES);
+	assert_int_equal(ops->pool_revoke(p, other), -ENOENT);
+	assert_int_equal(ops->pool_grant(p, other, true), 0);
+	assert_int_equal(open_spec(other, f.tenant, &spec, &q, NULL), 0);
+	assert_int_equal(ops->pool_rights(p, other, &ro), 0);
+	assert_true(ro);
+	assert_int_equal(ops->pool_grant(p, other, false), 0);
+	assert_int_equal(ops->pool_rights(p, other, &ro), 0);
+	assert_false(ro);
+	assert_int_equal(ops->pool_revoke(p, other), 0);
+	assert_int_equal(ops->pool_rights(p, other, &ro), -EACCES);
+	assert_int_equal(open_spec(other, f.tenant, &spec, &q, NULL), -EACCES);
+	assert_int_equal(ops->pool_revoke(p, other), -ENOENT);
+	/* the owner needs none */
+	assert_int_equal(ops->pool_rights(p, f.tenant, &ro), 0);
+	assert_false(ro);
+	assert_int_equal(ops->pool_destroy(p), 0);
+	assert_int_equal(ops->pool_rights(p, f.tenant, &ro), -ESTALE);
+	assert_int_equal(ops->pool_rights(p, other, &ro), -ESTALE);
+	assert_int_equal(ops->pool_revoke(p, other), -ESTALE);
+	fixture_close(&f);
+}
+
+static void grants_are_listed_as_they_were_given(void **state)
+{
+	struct utmem_pool_spec spec = {.name = "p", .create = true, .kind.shared = true};
+	struct utmem_tenant *a, *b;
+	struct utmem_pool *p;
+	struct fixture f;
+	bool ro;
+
+	(void)state;
+	fixture_open(&f, MIB, MIB);
+	assert_int_equal(ops->tenant_add(f.engine, "a", MIB, &a), 0);
+	assert_int_equal(ops->tenant_add(f.engine, "b", MIB, &b), 0);
+	assert_int_equal(open_spec(f.tenant, f.tenant, &spec, &p, NULL), 0);
+	assert_null(ops->grant_next(p, NULL, &ro));
+	ops->pool_grant(p, b, true);
+	ops->pool_grant(p, a, false);
+	assert_ptr_equal(ops->grant_next(p, NULL, &ro), b);
+	assert_true(ro);
+	assert_ptr_equal(ops->grant_next(p, b, &ro), a);
+	assert_false(ro);
+	assert_null(ops->grant_next(p, a, &ro));
+	ops->pool_revoke(p, b);
+	assert_ptr_equal(ops->grant_next(p, NULL, &ro), a);
+	assert_null(ops->grant_next(p, b, &ro)); /* not granted: no way to go on from there */
+	fixture_close(&f);
+}
+
 static void private_pool_cannot_be_granted(void **state)
 {
 	struct utmem_tenant *other;
@@ -435,6 +497,8 @@ int main(void)
 		cmocka_unit_test(same_name_of_two_tenants_is_two_pools),
 		cmocka_unit_test(foreign_pool_needs_a_grant_and_does_not_show_that_it_exists),
 		cmocka_unit_test(grant_may_be_readonly_and_be_changed),
+		cmocka_unit_test(revoked_grant_leaves_no_right_and_no_way_in),
+		cmocka_unit_test(grants_are_listed_as_they_were_given),
 		cmocka_unit_test(private_pool_cannot_be_granted),
 		cmocka_unit_test(grants_end_with_the_tenant_they_were_given_to),
 		cmocka_unit_test(tenant_is_busy_while_a_pool_of_it_is_attached),

@@ -57,7 +57,8 @@ struct utmem_engine {
 	struct utmem_tenant tenants[FAKE_TENANTS];
 	struct utmem_pool pools[FAKE_POOLS];
 	unsigned int nr_tenants, nr_attached, nr_streams, nr_prefetched, nr_maintained;
-	unsigned int upkeep; /* maintain() says "more" so many times */
+	unsigned int nr_rights; /* calls of pool_rights */
+	unsigned int upkeep;	/* maintain() says "more" so many times */
 	struct utmem_stream *streams;
 	uint32_t last_stream_id;
 	int put_error;
@@ -376,6 +377,24 @@ static struct utmem_pool *fake_pool_next(struct utmem_tenant *t, struct utmem_po
 	return NULL;
 }
 
+static int fake_pool_revoke(struct utmem_pool *p, struct utmem_tenant *from)
+{
+	if (p->granted != from)
+		return -ENOENT;
+	p->granted = NULL;
+	return 0;
+}
+
+static int fake_pool_rights(const struct utmem_pool *p, const struct utmem_tenant *who,
+			    bool *readonly)
+{
+	*readonly = who != p->tenant && p->granted_readonly;
+	p->tenant->engine->nr_rights++;
+	if (p->destroyed)
+		return -ESTALE;
+	return who == p->tenant || who == p->granted ? 0 : -EACCES;
+}
+
 static struct utmem_tenant *fake_pool_tenant(const struct utmem_pool *p)
 {
 	return p->tenant;
@@ -446,6 +465,8 @@ static const struct utmem_engine_ops fake_ops = {
 	.pool_close = fake_pool_close,
 	.pool_destroy = fake_pool_destroy,
 	.pool_grant = fake_pool_grant,
+	.pool_revoke = fake_pool_revoke,
+	.pool_rights = fake_pool_rights,
 	.pool_id = fake_pool_id,
 	.pool_find = fake_pool_of,
 	.pool_name = fake_pool_name,
