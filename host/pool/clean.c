@@ -6,7 +6,8 @@
  *
  * Eviction for the arena's sake is a FIFO of segments with a second chance: a value
  * that was read since the last visit is copied to a younger segment and loses its mark,
- * any other goes. (For a tenant's quota, see evict.c.)
+ * and so is one whose tenant is not above its share; any other goes. (Who is, and what
+ * happens when a segment is not worth it: share.c. For a tenant's quota, see evict.c.)
  *
  * Why it can always proceed: what lives in one segment fits into what is left of the
  * cleaner's open segment plus one free one. Puts leave LOG_RESERVE segments free, one
@@ -24,6 +25,11 @@
 #define INDEX_AHEAD 2048u
 #define WALK_SLICE 512u
 
+/* How much of a segment is looked at before it is walked over, and what part of it must be to be had. */
+#define SAMPLE_RECORDS 64u
+#define WORTH_PART 2u
+#define WORTH_ONLY_PART 8u
+
 /* What a live record counts as, in dead ones: something is done about it. */
 #define WALK_LIVE 8u
 /* What a segment counts as, in bytes, in which there is nothing to sweep. */
@@ -32,8 +38,8 @@
 enum walk {
 	WALK_SWEEP, /* bury the dying, leave the rest */
 	WALK_COPY,
-	WALK_DROP,     /* copy what is used or persistent */
-	WALK_DROP_ALL, /* copy what is persistent */
+	WALK_DROP,     /* copy what is used, persistent, or of a tenant that does not lose */
+	WALK_DROP_ALL, /* the same, but for what is used */
 };
 
 /* ---- one record ---- */
@@ -99,9 +105,11 @@ static bool move_chunk(struct pool_engine *e, struct large *l, uint32_t no, bool
 	return true;
 }
 
+/* Of a living pool: does its tenant lose something, and is it this? (share.c says who loses.) */
 static bool droppable(const struct store *st, const struct record *r, enum walk how)
 {
-	return st->ephemeral && (how == WALK_DROP_ALL || (how == WALK_DROP && !r->used));
+	return st->ephemeral && (how == WALK_DROP_ALL || (how == WALK_DROP && !r->used)) &&
+	       st->pool->tenant->loses;
 }
 
 /* Return: false when the record must stay where it is, for want of room. */
@@ -314,25 +322,120 @@ static bool drop_cleaned(struct pool_engine *e)
 	return true;
 }
 
-static bool drop_begin(struct pool_engine *e)
+/* What lives in the beginning of a segment, in bytes, how much of it is theirs who lose, and was read. */
+struct sample {
+	uint64_t live, lost, read;
+};
+
+/* The store of a live record (NULL: it is of a value that is still coming), and was its value read? */
+static const struct store *store_of(const struct pool_engine *e, struct record *r, bool *used)
 {
+	const struct large *l;
+
+	*used = r->used;
+	if (r->type == RECORD_STREAM)
+		return NULL;
+	if (r->type != RECORD_CHUNK)
+		return idmap_get(&e->stores, r->store);
+	l = idmap_get(&e->larges, record_chunk(r).large);
+	/* of what is dying, the record may have gone before the chunk */
+	*used = l->store && l->store->pool && log_record(&e->log, l->record_off)->used;
+	return l->store;
+}
+
+static void sample_add(const struct pool_engine *e, struct sample *s, struct record *r)
+{
+	uint32_t len = log_record_len(&e->log, r);
+	const struct store *st;
+	bool used;
+
+	if (r->state != RECORD_LIVE)
+		return;
+	st = store_of(e, r, &used);
+	s->live += len;
+	if (!st || (st->pool && !st->pool->tenant->loses))
+		return;
+	s->lost += len;
+	s->read += used ? len : 0;
+}
+
+/*
+ * Would a walk over it gain as much as it copies? Where one tenant's memory is wanted there
+ * is nowhere else to look for it: an eighth will do.
+ */
+static bool worth_a_walk(struct pool_engine *e, const struct segment *seg, bool *read)
+{
+	uint64_t start = log_segment_off(&e->log, seg);
+	struct sample s = {0};
+	struct record *r;
+	uint32_t pos = 0, nr;
+
+	for (nr = 0; nr < SAMPLE_RECORDS && pos < seg->fill; nr++) {
+		r = log_record(&e->log, start + pos);
+		sample_add(e, &s, r);
+		pos += log_record_len(&e->log, r);
+	}
+	e->nr_walked += nr;
+	*read = s.read > s.lost / 2;
+	return s.lost * (e->share.only ? WORTH_ONLY_PART : WORTH_PART) >= s.live;
+}
+
+/* The next one after the hand, from old to young and around; there is one. */
+static struct segment *look_on(struct pool_engine *e)
+{
+	struct segment *seg = &e->log.segs[e->share.hand];
+	struct list *l = list_empty(&seg->age) ? NULL : list_after(&e->log.aged, &seg->age);
+
+	if (!l)
+		l = list_after(&e->log.aged, NULL);
+	seg = list_entry(l, struct segment, age);
+	e->share.hand = (uint32_t)(seg - e->log.segs);
+	return seg;
+}
+
+/* The hand stays on the list: it goes on behind the one that is taken. */
+static void step_back(struct pool_engine *e, const struct segment *seg)
+{
+	if (seg->age.prev != &e->log.aged)
+		e->share.hand =
+			(uint32_t)(list_entry(seg->age.prev, struct segment, age) - e->log.segs);
+}
+
+static enum drop drop_begin(struct pool_engine *e)
+{
+	struct segment *seg;
+	bool read;
+
 	if (e->drop.seg)
-		return true;
+		return DROP_DONE;
 	if (list_empty(&e->log.aged)) {
 		utpool_log_close(&e->log, LOG_PUT_EPHEMERAL);
 		utpool_log_close(&e->log, LOG_CLEAN_EPHEMERAL);
 	}
 	if (list_empty(&e->log.aged))
-		return drop_cleaned(e);
-	take(e, &e->drop, list_entry(e->log.aged.next, struct segment, age));
-	return true;
+		return drop_cleaned(e) ? DROP_DONE : DROP_NONE;
+	seg = list_entry(e->log.aged.next, struct segment, age);
+	if (!worth_a_walk(e, seg, &read)) {
+		seg = look_on(e);
+		if (!worth_a_walk(e, seg, &read))
+			return DROP_UNFIT;
+		step_back(e, seg);
+	}
+	take(e, &e->drop, seg);
+	e->drop.read = read;
+	return DROP_DONE;
 }
 
-bool utpool_clean_drop(struct pool_engine *e, uint64_t budget, bool all)
+enum drop utpool_clean_drop(struct pool_engine *e, uint64_t budget, enum evict how)
 {
-	if (!drop_begin(e))
-		return false;
-	return advance(e, &e->drop, &budget, all ? WALK_DROP_ALL : WALK_DROP);
+	enum drop begun = drop_begin(e);
+	bool all = how == EVICT_ALL || (how == EVICT_BRISK && e->drop.read);
+
+	if (begun != DROP_DONE)
+		return begun;
+	if (!advance(e, &e->drop, &budget, all ? WALK_DROP_ALL : WALK_DROP))
+		return DROP_NONE;
+	return DROP_DONE;
 }
 
 static void sweep_next(struct pool_engine *e)

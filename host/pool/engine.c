@@ -11,6 +11,7 @@
 #define WORK_PER_LEAF 1024u
 #define WORK_PER_SWEEP_PART 8u	 /* of a segment: only headers are read */
 #define WORK_PER_RELEASE_PART 8u /* of a segment: the kernel frees its pages */
+#define WORK_PER_FIT (64u << 10)
 
 /*
  * While requests come and free segments are not short, the cleaner copies 1/8 of what
@@ -29,6 +30,11 @@ static int pool_init(struct utmem_pool *p)
 
 static void pool_drop(struct utmem_pool *p)
 {
+	struct pool_engine *e = engine_of(p);
+
+	/* who has no pool any more may go, too */
+	if (e->share.victim == p->tenant)
+		e->share.victim = NULL;
 	utpool_save_fail(p, -ECANCELED);
 	utpool_store_close(p->store);
 	p->store = NULL;
@@ -121,6 +127,7 @@ static void engine_stat(struct utmem_engine *base, struct utmem_engine_stat *out
 	out->nr_items = e->nr_items;
 	out->nr_evicted = e->nr_evicted;
 	out->nr_cleaned_bytes = e->nr_cleaned_bytes;
+	out->released_bytes = e->log.released_bytes;
 }
 
 /* Short of segments: whatever is worth it, as puts see it; else only what is mostly dead. */
@@ -166,6 +173,8 @@ static size_t work(struct pool_engine *e, size_t budget)
 {
 	uint32_t nr_leaves = (uint32_t)(budget / WORK_PER_LEAF) + 1;
 
+	if (utpool_evict_above_quota(e))
+		return WORK_PER_FIT;
 	if (utpool_store_reap(e, nr_leaves))
 		return nr_leaves * WORK_PER_LEAF;
 	if (utpool_clean_sweep(e, e->log.seg_len))
@@ -208,6 +217,7 @@ const struct utmem_engine_ops utmem_engine_pool = {
 	.tenant_add = utpool_tenant_add,
 	.tenant_remove = utpool_tenant_remove,
 	.tenant_quota = utpool_tenant_quota,
+	.tenant_weight = utpool_tenant_weight,
 	.tenant_stat = utpool_tenant_stat,
 	.tenant_next = utpool_tenant_next,
 	.pool_open = utpool_pool_open,
@@ -247,4 +257,5 @@ const struct utmem_engine_ops utmem_engine_pool = {
 	.restore_commit = utpool_restore_commit,
 	.restore_abort = utpool_restore_abort,
 	.maintain = engine_maintain,
+	.reclaim = utpool_reclaim,
 };

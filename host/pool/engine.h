@@ -8,7 +8,8 @@
  *	parts.c	  streams			log.c     segments
  *	room.c	  is there room? make some	idmap.c   ids that records hold
  *	meta.c	  what is said beside the arena	seal.c	  checksums of records
- *	evict.c	  ephemeral values go		clean.c   segments are emptied
+ *	evict.c	  values go for a quota		clean.c   segments are emptied
+ *	share.c	  values go for the arena	reclaim.c memory goes back to the host
  *	save.c	  a pool is read, as it was	restore.c a pool's new content comes
  *	tenant.c, stream.c: objects, shared with the null engine (null.c)
  *
@@ -79,6 +80,7 @@ struct cursor {
 	uint32_t pos;
 	uint32_t ahead; /* the index was asked for what lies before this */
 	uint32_t gain;	/* bytes that were to be had when it was taken */
+	bool read;	/* most of what was to be dropped had been read lately */
 };
 
 _Static_assert(sizeof(struct record) + INDEX_SHARE == UTMEM_POOL_ITEM_COST, "as pool.h says");
@@ -97,6 +99,14 @@ struct pool_engine {
 		uint32_t idx, pos; /* of the segment, and in it */
 		uint32_t life;	   /* the segment's, in which pos was true */
 	} sweep;		   /* looks for what is dying; it goes on here */
+	struct {
+		struct utmem_tenant *victim; /* furthest above its share; NULL: find out */
+		struct utmem_tenant *only;   /* who alone was to lose, when it was last found out */
+		uint32_t left;		     /* drops until it is found out again */
+		uint32_t hand;		     /* the segment that was looked at, beside the oldest */
+		uint32_t nr_unfit;	     /* in a row, that were not worth a walk */
+	} share;
+	bool fitting;	    /* there may be a tenant above its quota that has something to lose */
 	uint64_t nr_walked; /* records that walks came over: 8 for a live one, 1 for a dead one */
 	uint32_t turn;	    /* calls of maintain */
 	uint32_t seq;	    /* of the newest value */
@@ -261,7 +271,29 @@ static inline uint64_t room_append(struct pool_engine *e, bool ephemeral, uint32
 
 /* One bucket of one ephemeral pool of @t. Return: the steps it took; 0: there is nothing to evict. */
 uint32_t utpool_evict_step(struct utmem_tenant *t);
+/* The quota of @t has changed: what must go does, a bounded amount of it now. */
 void utpool_evict_to_quota(struct utmem_tenant *t);
+/* Goes on with that, a little; false: everybody fits, or has nothing to lose. */
+bool utpool_evict_above_quota(struct pool_engine *e);
+
+/* ---- share.c ---- */
+
+enum evict {
+	EVICT_UNREAD, /* what was read since eviction last came by stays this time */
+	EVICT_BRISK,  /* the same, but in segments where that is more than half */
+	EVICT_ALL,
+};
+/*
+ * Ephemeral values go for the arena's sake, about @bytes of a segment or some buckets of an
+ * index: those of @only, or (NULL) of whom weights name. Return: the steps it took; 0: there
+ * is nothing to evict.
+ */
+uint64_t utpool_share_drop(struct pool_engine *e, struct utmem_tenant *only, uint64_t bytes,
+			   enum evict how);
+
+/* ---- reclaim.c ---- */
+
+bool utpool_reclaim(struct utmem_engine *base, struct utmem_reclaim *r, size_t budget);
 
 /* ---- clean.c ---- */
 
@@ -279,11 +311,16 @@ bool utpool_clean_step(struct pool_engine *e, uint64_t budget, uint32_t gain);
 bool utpool_clean_wanted(struct pool_engine *e, uint32_t gain);
 /* As much of that as keeps up with an append of @len bytes. */
 void utpool_clean_pace(struct pool_engine *e, uint32_t len);
+enum drop {
+	DROP_DONE,
+	DROP_NONE,  /* there is no segment, or it is stuck */
+	DROP_UNFIT, /* too little is theirs who lose: of the oldest one, and of another */
+};
 /*
- * Walk over the oldest ephemeral segment, about @budget bytes of it, and drop what has
- * not been read since it was last walked over (@all: everything); false: there is none.
+ * Walk over an old ephemeral segment, about @budget bytes of it, and drop what belongs
+ * to tenants that lose, as @how says.
  */
-bool utpool_clean_drop(struct pool_engine *e, uint64_t budget, bool all);
+enum drop utpool_clean_drop(struct pool_engine *e, uint64_t budget, enum evict how);
 /* Look for records of dying stores, about @budget bytes further; false: nothing is dying. */
 bool utpool_clean_sweep(struct pool_engine *e, uint64_t budget);
 

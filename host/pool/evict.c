@@ -7,8 +7,10 @@
  */
 #include "engine.h"
 
-/* Buckets looked at before whole pools go: a lowered quota acts at once. */
-#define EVICT_STEPS_MAX 65536u
+/* What one change of a quota may drop before others have their turn, in steps; and one call of maintain. */
+#define FIT_STEPS_NOW 4096u
+#define FIT_STEPS_LATER 512u
+#define FIT_DROP_BYTES (16u << 10)
 
 static bool evictable(const struct utmem_pool *p)
 {
@@ -60,17 +62,65 @@ uint32_t utpool_evict_step(struct utmem_tenant *t)
 	return 1 + nr_passed / POOLS_PER_STEP;
 }
 
+/* ---- a quota has changed ---- */
+
+static bool must_lose(const struct utmem_tenant *t)
+{
+	return t->used_bytes > t->quota_bytes && t->evictable_bytes;
+}
+
+/* A pool that goes whole takes no time. */
+static void drop_whole(struct utmem_pool *p)
+{
+	uint64_t nr = p->counters.nr_items;
+
+	if (!evictable(p) || utpool_flush(p))
+		return;
+	p->counters.nr_evicted += nr;
+	engine_of(p)->nr_evicted += nr;
+}
+
+/* What is old and unread goes first, whole segments at a time, so that memory comes back with it. */
+static void fit(struct utmem_tenant *t, uint64_t steps)
+{
+	struct pool_engine *e = (struct pool_engine *)t->engine;
+	uint64_t taken;
+
+	while (must_lose(t) && steps) {
+		taken = utpool_share_drop(e, t, FIT_DROP_BYTES, EVICT_BRISK);
+		if (!taken)
+			return;
+		steps -= taken < steps ? taken : steps;
+	}
+}
+
 void utpool_evict_to_quota(struct utmem_tenant *t)
 {
-	struct utmem_pool *p;
-	uint32_t steps = 0, nr_passed;
+	struct pool_engine *e = (struct pool_engine *)t->engine;
+	struct utmem_pool *p = NULL;
 
-	while (t->used_bytes > t->quota_bytes && utpool_evict_step(t)) {
-		if (++steps < EVICT_STEPS_MAX)
+	if (!must_lose(t))
+		return;
+	utpool_log_owe(&e->log, t->used_bytes - t->quota_bytes);
+	if (t->used_bytes - t->evictable_bytes >= t->quota_bytes)
+		while ((p = utpool_pool_next(t, p)))
+			drop_whole(p);
+	fit(t, FIT_STEPS_NOW);
+	e->fitting |= must_lose(t);
+}
+
+bool utpool_evict_above_quota(struct pool_engine *e)
+{
+	struct utmem_tenant *t = NULL;
+
+	if (!e->fitting)
+		return false;
+	while ((t = utpool_tenant_next(&e->base, t))) {
+		if (!must_lose(t))
 			continue;
-		/* it is a lot: a pool that goes whole takes no time */
-		p = hand_pool(t, &nr_passed);
-		if (p)
-			utpool_flush(p);
+		fit(t, FIT_STEPS_LATER);
+		return true;
 	}
+	e->fitting = false;
+	return false;
 }

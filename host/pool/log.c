@@ -130,6 +130,19 @@ static bool may_open(const struct log *log, enum log_head head)
 	return log->nr_free > (cleaning ? 0 : LOG_RESERVE);
 }
 
+void utpool_log_owe(struct log *log, uint64_t bytes)
+{
+	log->owed_bytes += bytes;
+	if (log->owed_bytes > (uint64_t)log->nr_segs << log->seg_shift)
+		log->owed_bytes = (uint64_t)log->nr_segs << log->seg_shift;
+}
+
+/* A segment of what is owed went back, or found a use. */
+static void pay(struct log *log)
+{
+	log->owed_bytes -= log->owed_bytes < log->seg_len ? log->owed_bytes : log->seg_len;
+}
+
 /* Present pages first: a fault costs more than a copy. */
 static void open_segment(struct log *log, enum log_head head)
 {
@@ -140,6 +153,8 @@ static void open_segment(struct log *log, enum log_head head)
 	list_del(l);
 	log->nr_free--;
 	log->nr_hot -= hot;
+	if (hot)
+		pay(log);
 	log->nr_opened++;
 	seg->state = SEGMENT_OPEN;
 	seg->ephemeral = head == LOG_PUT_EPHEMERAL || head == LOG_CLEAN_EPHEMERAL;
@@ -219,14 +234,24 @@ bool utpool_log_keeps_spare(const struct log *log)
 
 bool utpool_log_release(struct log *log)
 {
+	if (log->nr_hot <= keep_now(log) &&
+	    (log->owed_bytes < log->seg_len || log->nr_hot <= keep_least(log)))
+		return false;
+	return utpool_log_give_back(log);
+}
+
+bool utpool_log_give_back(struct log *log)
+{
 	struct segment *seg;
 
-	if (log->nr_hot <= keep_now(log))
+	if (!log->nr_hot)
 		return false;
 	seg = list_entry(log->hot.prev, struct segment, link);
 	list_del(&seg->link);
 	list_add_head(&log->cold, &seg->link);
 	log->nr_hot--;
+	log->released_bytes += log->seg_len;
+	pay(log);
 	if (log->engine->mem.release)
 		log->engine->mem.release(log->engine->mem.ctx, log_segment_off(log, seg),
 					 log->seg_len);

@@ -83,6 +83,8 @@ struct log {
 	uint32_t nr_ticks, nr_opened; /* since the epoch began */
 	uint32_t nr_idle;	      /* calls in a row, LOG_IDLE_CALLS at most */
 	uint32_t demand;	      /* nr_opened of the epoch before */
+	uint64_t owed_bytes;	      /* to be given back, whatever the demand */
+	uint64_t released_bytes;      /* ever */
 	uint32_t low_water; /* below this many free segments, cleaning goes with every put */
 	struct list hot, cold;
 	struct list full[LOG_CLASSES]; /* sparsest first */
@@ -120,6 +122,10 @@ void utpool_log_file(struct log *log, struct segment *seg);
  * as many are as were lately opened: releasing and faulting in again costs 200 us a MiB.
  */
 bool utpool_log_release(struct log *log);
+/* The same, even if none is then kept. */
+bool utpool_log_give_back(struct log *log);
+/* @bytes of what is freed from now on are to be given back and not kept, unless they find a use before. */
+void utpool_log_owe(struct log *log, uint64_t bytes);
 /* A moment has passed (@idle: and nothing came): LOG_EPOCH_TICKS of them are what "lately" means. */
 void utpool_log_tick(struct log *log, bool idle);
 /* Will later ticks let a segment be released? */

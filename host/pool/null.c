@@ -174,6 +174,14 @@ static bool null_maintain(struct utmem_engine *e, size_t budget)
 	return false;
 }
 
+static bool null_reclaim(struct utmem_engine *e, struct utmem_reclaim *r, size_t budget)
+{
+	(void)e;
+	(void)r;
+	(void)budget;
+	return false;
+}
+
 const struct utmem_engine_ops utmem_engine_null = {
 	.name = "null",
 	.open = null_open,
@@ -183,6 +191,7 @@ const struct utmem_engine_ops utmem_engine_null = {
 	.tenant_add = utpool_tenant_add,
 	.tenant_remove = utpool_tenant_remove,
 	.tenant_quota = utpool_tenant_quota,
+	.tenant_weight = utpool_tenant_weight,
 	.tenant_stat = utpool_tenant_stat,
 	.tenant_next = utpool_tenant_next,
 	.pool_open = utpool_pool_open,
@@ -214,4 +223,5 @@ const struct utmem_engine_ops utmem_engine_null = {
 	.stream_adopt = null_stream_adopt,
 	.streams_settle = utpool_streams_settle,
 	.maintain = null_maintain,
+	.reclaim = null_reclaim,
 };

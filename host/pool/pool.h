@@ -44,6 +44,11 @@ struct utmem_save;
 #define UTMEM_POOL_VALUE_MAX (512ull << 20)
 #define UTMEM_POOL_NAME_LEN 64u /* with the NUL; 1 .. 63 of [A-Za-z0-9._-] */
 
+/* Of the arena, where it is short: ephemeral bytes divided by weights are to be equal. */
+#define UTMEM_WEIGHT_MIN 1u
+#define UTMEM_WEIGHT_MAX 1000u
+#define UTMEM_WEIGHT_DEFAULT 100u
+
 /*
  * What an engine lives on. The arena holds values and whatever belongs to them;
  * it comes zeroed, page-aligned, of 1 MiB to 1 TiB, and outlives the engine. alloc/free serve
@@ -123,7 +128,9 @@ struct utmem_tenant_stat {
 	const char *name; /* the engine's, valid until tenant_remove */
 	uint64_t quota_bytes;
 	uint64_t used_bytes;
+	uint64_t ephemeral_bytes; /* of them, what may be dropped */
 	uint32_t nr_pools;
+	uint32_t weight;
 };
 
 struct utmem_engine_stat {
@@ -135,6 +142,15 @@ struct utmem_engine_stat {
 	uint64_t nr_items;
 	uint64_t nr_evicted;
 	uint64_t nr_cleaned_bytes; /* copied by the cleaner */
+	uint64_t released_bytes;   /* given back to the host, ever */
+};
+
+/* Memory that is to go back to the host. The caller's, all zero but for what is to happen. */
+struct utmem_reclaim {
+	struct utmem_tenant *tenant; /* whose values may go; NULL: of whom weights name first */
+	uint64_t bytes;		     /* wanted, of whole segments */
+	uint64_t released_bytes;     /* so far */
+	uint64_t dropped_bytes;	     /* so far, of values */
 };
 
 /* What open found in an arena that was used before. All zero when it was new, or volatile. */
@@ -219,8 +235,17 @@ struct utmem_engine_ops {
 	int (*tenant_add)(struct utmem_engine *e, const char *name, uint64_t quota,
 			  struct utmem_tenant **out);
 	int (*tenant_remove)(struct utmem_tenant *t);
-	/* Required. A quota below what is used drops ephemeral values at once and refuses puts until it fits. */
+	/*
+	 * Required. A quota below what is used refuses puts until it fits, and drops ephemeral
+	 * values: all of them at once where all must go; else a bounded amount at once, more with
+	 * each further call (of the same quota, too), and what is left by maintain.
+	 */
 	int (*tenant_quota)(struct utmem_tenant *t, uint64_t quota);
+	/*
+	 * Required. UTMEM_WEIGHT_MIN .. _MAX (-EINVAL). Where the arena is short, ephemeral values
+	 * of those go who hold the most for their weight, or up to an eighth less.
+	 */
+	int (*tenant_weight)(struct utmem_tenant *t, uint32_t weight);
 	void (*tenant_stat)(struct utmem_tenant *t, struct utmem_tenant_stat *out);
 	/* Required. Iterate: NULL gives the first, NULL comes after the last. */
 	struct utmem_tenant *(*tenant_next)(struct utmem_engine *e, struct utmem_tenant *after);
@@ -337,6 +362,12 @@ struct utmem_engine_ops {
 	 * @budget bytes of it. Return: true when there is more.
 	 */
 	bool (*maintain)(struct utmem_engine *e, size_t budget);
+	/*
+	 * Required. Give memory back to the host at once, about @budget bytes of work towards
+	 * r->bytes: first what is free, then what cleaning gains cheaply, then by dropping
+	 * ephemeral values. Return: true when a further call may give back more.
+	 */
+	bool (*reclaim)(struct utmem_engine *e, struct utmem_reclaim *r, size_t budget);
 };
 
 /* Every engine, tenant, pool and stream begins with a pointer to its engine's ops. */

@@ -8,7 +8,7 @@
 
 #include "engine.h"
 
-/* Bytes of ephemeral segments that are walked over at a time. */
+/* Bytes of an ephemeral segment that are walked over at a time. */
 #define ADMIT_DROP_BYTES (4u << 10)
 
 /* While free segments are few: bytes swept beside a put, some and more for a longer one. */
@@ -93,23 +93,13 @@ static int quota_room(struct demand *d)
 	return 0;
 }
 
-/* Drop a little from the oldest ephemeral segment. Return: the steps it took; 0: stuck. */
-static uint64_t drop(struct pool_engine *e, bool all)
-{
-	uint64_t before = e->nr_walked;
-
-	if (!utpool_clean_drop(e, ADMIT_DROP_BYTES, all))
-		return 0;
-	return 1 + (e->nr_walked - before) / EVICT_STEP_WALK;
-}
-
 static int arena_room(struct demand *d)
 {
 	struct pool_engine *e = engine_of(d->pool);
 	uint64_t capacity = e->log.capacity_bytes;
 	uint64_t fixed = engine_live(e) - e->ephemeral_bytes;
 	uint32_t patience = d->steps / 2;
-	bool all = false;
+	enum evict how = EVICT_UNREAD;
 
 	if (!d->pool->kind.ephemeral)
 		fixed -= old_cost(d);
@@ -119,11 +109,12 @@ static int arena_room(struct demand *d)
 		if (!d->steps)
 			return -ENOSPC;
 		/* with half of its steps gone, values go even if they were read lately */
-		all = all || d->steps <= patience;
-		if (!steps_take(d, drop(e, all))) {
-			if (all)
+		if (d->steps <= patience)
+			how = EVICT_ALL;
+		if (!steps_take(d, utpool_share_drop(e, NULL, ADMIT_DROP_BYTES, how))) {
+			if (how == EVICT_ALL)
 				return -ENOSPC;
-			all = true;
+			how = EVICT_ALL;
 		}
 	}
 	return 0;

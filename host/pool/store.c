@@ -18,6 +18,9 @@
 #define DYING_SWEEP_LEAST (16u << 10)
 #define DYING_SWEEP_MOST (256u << 10)
 
+/* Who drops so large a part of the arena at once does not want it back a moment later. */
+#define STORE_BIG_PART 8u
+
 static struct store *store_alloc(struct pool_engine *e)
 {
 	struct store *st = utpool_alloc(&e->base, sizeof(*st), _Alignof(struct store));
@@ -149,6 +152,8 @@ void utpool_store_close(struct store *st)
 	if (st->ephemeral)
 		e->ephemeral_bytes -= st->log_bytes;
 	e->dying_bytes += st->log_bytes;
+	if (st->log_bytes >= e->base.mem.arena_len / STORE_BIG_PART)
+		utpool_log_owe(&e->log, st->log_bytes);
 	st->pool = NULL;
 	list_add_tail(&e->dying, &st->link);
 	if (++e->nr_dying > DYING_MANY) {

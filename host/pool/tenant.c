@@ -399,6 +399,7 @@ static int tenant_alloc(struct utmem_engine *e, const char *name, uint64_t quota
 	t->ops = e->ops;
 	t->engine = e;
 	t->quota_bytes = quota;
+	t->weight = UTMEM_WEIGHT_DEFAULT;
 	strcpy(t->name, name);
 	list_init(&t->pools);
 	list_init(&t->incoming);
@@ -491,12 +492,22 @@ int utpool_tenant_quota(struct utmem_tenant *t, uint64_t quota)
 	return 0;
 }
 
+int utpool_tenant_weight(struct utmem_tenant *t, uint32_t weight)
+{
+	if (weight < UTMEM_WEIGHT_MIN || weight > UTMEM_WEIGHT_MAX)
+		return -EINVAL;
+	t->weight = weight;
+	return 0;
+}
+
 void utpool_tenant_stat(struct utmem_tenant *t, struct utmem_tenant_stat *out)
 {
 	out->name = t->name;
 	out->quota_bytes = t->quota_bytes;
 	out->used_bytes = t->used_bytes;
+	out->ephemeral_bytes = t->evictable_bytes;
 	out->nr_pools = t->nr_pools;
+	out->weight = t->weight;
 }
 
 struct utmem_tenant *utpool_tenant_next(struct utmem_engine *e, struct utmem_tenant *after)

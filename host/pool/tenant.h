@@ -53,12 +53,14 @@ struct utmem_tenant {
 	uint64_t quota_bytes;
 	uint64_t used_bytes;	  /* over all pools, streams in progress included */
 	uint64_t evictable_bytes; /* the part of it that is values of ephemeral pools */
-	uint32_t evict_left;	  /* steps of eviction that its puts may still take in evict_turn */
-	uint32_t evict_turn;	  /* the engine's, when it had them all */
-	uint32_t nr_pools;	  /* on the list */
-	uint32_t nr_objects;	  /* nr_pools + destroyed ones that are still referenced */
-	uint32_t nr_refs;	  /* attachments and streams, over all its pools */
-	bool found;		  /* by open; nobody has added it since */
+	uint32_t weight;	  /* what evictable_bytes is divided by where the arena is short */
+	bool loses;	     /* values by eviction for the arena's sake, as share.c saw it last */
+	uint32_t evict_left; /* steps of eviction that its puts may still take in evict_turn */
+	uint32_t evict_turn; /* the engine's, when it had them all */
+	uint32_t nr_pools;   /* on the list */
+	uint32_t nr_objects; /* nr_pools + destroyed ones that are still referenced */
+	uint32_t nr_refs;    /* attachments and streams, over all its pools */
+	bool found;	     /* by open; nobody has added it since */
 	char name[UTMEM_POOL_NAME_LEN];
 };
 
@@ -125,6 +127,7 @@ int utpool_tenant_add(struct utmem_engine *e, const char *name, uint64_t quota,
 		      struct utmem_tenant **out);
 int utpool_tenant_remove(struct utmem_tenant *t);
 int utpool_tenant_quota(struct utmem_tenant *t, uint64_t quota);
+int utpool_tenant_weight(struct utmem_tenant *t, uint32_t weight);
 void utpool_tenant_stat(struct utmem_tenant *t, struct utmem_tenant_stat *out);
 struct utmem_tenant *utpool_tenant_next(struct utmem_engine *e, struct utmem_tenant *after);
 int utpool_pool_open(struct utmem_tenant *who, struct utmem_tenant *owner,
