@@ -30,6 +30,13 @@ $(B)/tests/unit/utmemd_%: $(B)/obj/tests/unit/utmemd_%.o $(UTMEMD_PARTS) $(LIBPO
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ULDFLAGS) -o $@ $^ $(LIBPOOL_LIBS) -lcmocka
 
+# Their system calls can be made to fail, or to be the process's last
+WRAPPED := openat write fsync linkat renameat unlinkat
+$(B)/tests/unit/registry_%: $(B)/obj/tests/unit/registry_%.o $(LIBREGISTRY) $(LIBPOOL)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ULDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LIBPOOL_LIBS) -lcjson -lcmocka
+
 # Built by a second make, with sanitisers
 .PHONY: build-asan-tests build-tsan-tests build-abi-tests
 build-asan-tests: $(call test_bins,unit) $(call test_bins,integration)
