@@ -1,56 +1,30 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the engine's memory, which outlives the worker, and the answer to "is there room
- * for it": an arena is sparse, so that one which is too large would be noticed only
- * when the host has run out of memory. Called by daemon.c, at start and end.
+ * Owns the engine's memory from the outside: keeping its file, mapping it, and what
+ * is said of an arena that was used before. Called by daemon.c, at start and end.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/pool/memory.h"
 #include "host/utmemd/arena.h"
+#include "host/utmemd/arena_file.h"
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/log.h"
 #include "host/utmemd/size.h"
 
+/* How an arena is called in the log. */
+static const char *name_of(const struct options *opt)
+{
+	return opt->arena_file ? opt->arena_file : "arena";
+}
+
 #define ARENA_KEY "arena"
 #define NO_FD (-1)
-
-/* Bytes that the kernel says can be had without swapping; UINT64_MAX when it does not say. */
-static uint64_t memory_available(void)
-{
-	uint64_t kib = UINT64_MAX >> 10;
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-
-	if (!f)
-		return UINT64_MAX;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
-			break;
-	}
-	fclose(f);
-	return kib << 10;
-}
-
-static int check_room(const struct options *opt)
-{
-	char wanted[SIZE_TEXT_LEN], free[SIZE_TEXT_LEN];
-	uint64_t available = memory_available();
-
-	if (opt->overcommit || opt->arena <= available)
-		return 0;
-	size_round(wanted, opt->arena);
-	size_round(free, available);
-	log_error("arena: not enough memory: %s wanted, %s available (--overcommit starts anyway)",
-		  wanted, free);
-	return -ENOMEM;
-}
 
 /* What an earlier worker kept: its length is what counts, whatever the options say by now. */
 static int arena_given(struct daemon *d, uint64_t *len)
@@ -70,13 +44,10 @@ static int arena_given(struct daemon *d, uint64_t *len)
 /* Kept before anything is in it. */
 static int arena_new(struct daemon *d, uint64_t len)
 {
-	int err = check_room(d->opt), fd;
+	int err, fd = d->opt->arena_file ? arena_file_open(d->opt) : arena_memory_open(d->opt);
 
-	if (err)
-		return err;
-	fd = memfd_create("utmem-arena", MFD_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = deposit_keep(&d->deposit, &d->arena, ARENA_KEY, &len, sizeof(len), &fd, 1);
 	if (!err)
 		return fd;
@@ -84,32 +55,122 @@ static int arena_new(struct daemon *d, uint64_t len)
 	return err;
 }
 
-int arena_open(struct utmem_memory *m, struct daemon *d)
+static int arena_map(struct daemon *d, uint64_t len)
+{
+	bool huge = arena_file_is_huge(d->arena_fd);
+	char size[SIZE_TEXT_LEN];
+	int err = utmem_memory_map(&d->memory, d->arena_fd, len, 0);
+
+	if (err) {
+		size_round(size, len);
+		log_error("%s: %s: %s%s", name_of(d->opt), size, strerror(-err),
+			  huge ? " (huge pages of 2m; see vm.nr_hugepages)" : "");
+		return err;
+	}
+	/* Huge pages that are given back may never be had again, and a fault then is a SIGBUS. */
+	if (huge)
+		d->memory.release = NULL;
+	return 0;
+}
+
+/* The descriptor stays open: a file's lock is as long as that. */
+int arena_open(struct daemon *d)
 {
 	uint64_t len = d->opt->arena;
-	char size[SIZE_TEXT_LEN];
-	int err, fd = arena_given(d, &len);
+	int err;
 
-	if (fd == NO_FD)
-		fd = arena_new(d, len);
-	if (fd < 0)
-		return fd;
-	err = utmem_memory_map(m, fd, len, 0);
-	close(fd);
-	if (!err)
-		return 0;
-	size_round(size, len);
-	log_error("arena: %s: %s", size, strerror(-err));
+	d->arena_fd = arena_given(d, &len);
+	if (d->arena_fd == NO_FD)
+		d->arena_fd = arena_new(d, len);
+	if (d->arena_fd < 0)
+		return d->arena_fd;
+	err = arena_map(d, len);
+	if (err)
+		close(d->arena_fd);
 	return err;
 }
 
-void arena_release(struct utmem_memory *m)
+void arena_release(struct daemon *d)
 {
-	utmem_memory_close(m);
+	utmem_memory_close(&d->memory);
+	close(d->arena_fd);
 }
 
-void arena_close(struct utmem_memory *m, struct daemon *d)
+void arena_close(struct daemon *d)
 {
-	arena_release(m);
 	deposit_drop(&d->deposit, &d->arena, ARENA_KEY);
+	arena_release(d);
+}
+
+/* ---- the engine on it ---- */
+
+static uint64_t clock_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void log_refusal(const struct options *opt, int err)
+{
+	switch (err) {
+	case -EUCLEAN:
+		log_error("%s: damaged: what says which pools it holds is not whole; nothing was "
+			  "changed in it",
+			  name_of(opt));
+		break;
+	case -EPROTONOSUPPORT:
+		log_error("%s: made by a newer utmemd (this is " UTMEM_BUILD_VERSION
+			  "); nothing was changed in it",
+			  name_of(opt));
+		break;
+	default:
+		log_error("engine %s: %s", opt->engine, strerror(-err));
+	}
+}
+
+static void log_recovery(const struct options *opt, const struct utmem_recovery *r, uint64_t us)
+{
+	char size[SIZE_TEXT_LEN];
+
+	if (!r->found)
+		return;
+	size_round(size, r->bytes);
+	log_info("%s: found again after %s: %u tenants, %u pools, %" PRIu64 " values in %s; "
+		 "%" PRIu64 " records read, %" PRIu64 " torn, %" PRIu64 " duplicates; "
+		 "%" PRIu64 ".%03" PRIu64 " ms",
+		 name_of(opt), r->clean ? "a clean stop" : "a crash", r->nr_tenants, r->nr_pools,
+		 r->nr_items, size, r->nr_records, r->nr_torn, r->nr_duplicates, us / 1000,
+		 us % 1000);
+}
+
+int arena_engine_open(struct daemon *d)
+{
+	const struct utmem_engine_ops *ops = utmem_engine_find(d->opt->engine);
+	uint64_t begin = clock_us();
+	int err = ops->open(&d->engine, &d->memory);
+
+	if (err) {
+		log_refusal(d->opt, err);
+		return err;
+	}
+	ops->recovery(d->engine, &d->recovery.engine);
+	log_recovery(d->opt, &d->recovery.engine, clock_us() - begin);
+	return 0;
+}
+
+static void sync_out(const struct daemon *d)
+{
+	int err = utmem_memory_sync(&d->memory);
+
+	if (err)
+		log_error("%s: not written out: %s", name_of(d->opt), strerror(-err));
+}
+
+void arena_engine_close(struct daemon *d)
+{
+	sync_out(d);
+	utmem_ops(d->engine)->close(d->engine);
+	sync_out(d);
 }

@@ -78,7 +78,24 @@ static int arg_tenant(struct command *c, const char *name, struct tenant **out)
 	return *out ? 0 : fail(c, -ENOENT, "no tenant %.64s", text);
 }
 
+/* ---- what is registered before it is answered ---- */
+
+static int fail_unregistered(struct command *c, int err)
+{
+	return fail(c, err, "not done, for the registry cannot be written: %s", strerror(-err));
+}
+
 /* ---- tenants ---- */
+
+static int register_tenant(struct command *c, const char *name)
+{
+	int err = registry_save(c->daemon);
+
+	if (!err)
+		return 0;
+	tenant_remove(tenant_find(c->daemon, name));
+	return fail_unregistered(c, err);
+}
 
 static int run_tenant_add(struct command *c)
 {
@@ -93,7 +110,7 @@ static int run_tenant_add(struct command *c)
 	err = tenant_open(c->daemon, name, quota);
 	switch (err) {
 	case 0:
-		return 0;
+		return register_tenant(c, name);
 	case -EEXIST:
 		return fail(c, err, "tenant %s is there already, or the name is taken", name);
 	case -EINVAL:
@@ -107,6 +124,7 @@ static int run_tenant_add(struct command *c)
 
 static int run_tenant_quota(struct command *c)
 {
+	struct utmem_tenant_stat before;
 	struct tenant *t;
 	uint64_t quota;
 	int err = arg_tenant(c, "name", &t);
@@ -115,8 +133,29 @@ static int run_tenant_quota(struct command *c)
 		err = arg_bytes(c, "quota", &quota);
 	if (err)
 		return err;
+	utmem_ops(t->pools)->tenant_stat(t->pools, &before);
 	err = tenant_set_quota(t, quota);
-	return err ? fail(c, err, "tenant %s: %s", t->name, strerror(-err)) : 0;
+	if (err)
+		return fail(c, err, "tenant %s: %s", t->name, strerror(-err));
+	err = registry_save(c->daemon);
+	if (!err)
+		return 0;
+	tenant_set_quota(t, before.quota_bytes);
+	return fail_unregistered(c, err);
+}
+
+/* It is out of the registry first: values that are gone cannot be put back. */
+static int unregister_and_remove(struct command *c, struct tenant *t)
+{
+	int err = registry_save_without(c->daemon, t);
+
+	if (err)
+		return fail_unregistered(c, err);
+	err = tenant_remove(t);
+	if (!err)
+		return 0;
+	registry_save(c->daemon);
+	return fail(c, err, "tenant %s: another tenant is attached to a pool of it", t->name);
 }
 
 static int run_tenant_remove(struct command *c)
@@ -130,9 +169,7 @@ static int run_tenant_remove(struct command *c)
 		return fail(c, -EBUSY,
 			    "tenant %s is attached (%s VM, %u processes); --force ends them",
 			    t->name, t->vm ? "a" : "no", t->nr_clients);
-	err = tenant_remove(t);
-	return err ? fail(c, err, "tenant %s: another tenant is attached to a pool of it", t->name)
-		   : 0;
+	return unregister_and_remove(c, t);
 }
 
 static int run_tenant_list(struct command *c)
@@ -158,16 +195,6 @@ static int run_pool_list(struct command *c)
 		}
 	}
 	return c->result ? 0 : fail(c, -ENOMEM, "no memory");
-}
-
-static struct utmem_pool *find_pool(struct tenant *t, const char *name)
-{
-	const struct utmem_engine_ops *ops = utmem_ops(t->pools);
-	struct utmem_pool *p = ops->pool_next(t->pools, NULL);
-
-	while (p && strcmp(ops->pool_name(p), name))
-		p = ops->pool_next(t->pools, p);
-	return p;
 }
 
 static int fail_transfer(struct command *c, int err, const char *what, const char *tenant,
@@ -196,7 +223,7 @@ static int run_pool_save(struct command *c)
 		err = arg_text(c, "pool", &name);
 	if (err)
 		return err;
-	p = find_pool(owner, name);
+	p = tenant_pool_find(owner, name);
 	if (!p)
 		return fail(c, -ENOENT, "tenant %s has no pool %.64s", owner->name, name);
 	err = save_open(owner, p, &c->transfer);
@@ -223,6 +250,7 @@ static int run_pool_grant(struct command *c)
 	struct tenant *owner, *to;
 	struct utmem_pool *p;
 	const char *name;
+	bool had, readonly;
 	int err = arg_tenant(c, "tenant", &owner);
 
 	if (!err)
@@ -231,13 +259,23 @@ static int run_pool_grant(struct command *c)
 		err = arg_tenant(c, "to", &to);
 	if (err)
 		return err;
-	p = find_pool(owner, name);
+	p = tenant_pool_find(owner, name);
 	if (!p)
 		return fail(c, -ENOENT, "tenant %s has no pool %.64s", owner->name, name);
+	had = !utmem_ops(p)->pool_rights(p, to->pools, &readonly);
 	err = utmem_ops(p)->pool_grant(p, to->pools, arg_true(c, "readonly"));
 	if (err == -EINVAL)
 		return fail(c, err, "pool %s/%s was not made to be shared", owner->name, name);
-	return err ? fail(c, err, "pool %s/%s: %s", owner->name, name, strerror(-err)) : 0;
+	if (err)
+		return fail(c, err, "pool %s/%s: %s", owner->name, name, strerror(-err));
+	err = registry_save(c->daemon);
+	if (!err)
+		return 0;
+	if (had)
+		utmem_ops(p)->pool_grant(p, to->pools, readonly);
+	else
+		utmem_ops(p)->pool_revoke(p, to->pools);
+	return fail_unregistered(c, err);
 }
 
 /* ---- stats ---- */

@@ -35,24 +35,20 @@ static int service_open(struct daemon *d)
 
 static int engine_open(struct daemon *d)
 {
-	int err = arena_open(&d->memory, d);
+	int err = arena_open(d);
 
 	if (err)
 		return err;
-	err = utmem_engine_find(d->opt->engine)->open(&d->engine, &d->memory);
-	if (!err) {
-		utmem_ops(d->engine)->recovery(d->engine, &d->recovery.engine);
-	} else {
-		log_error("engine %s: %s", d->opt->engine, strerror(-err));
-		arena_release(&d->memory);
-	}
+	err = arena_engine_open(d);
+	if (err)
+		arena_release(d);
 	return err;
 }
 
 static void engine_close(struct daemon *d)
 {
-	utmem_ops(d->engine)->close(d->engine);
-	arena_close(&d->memory, d);
+	arena_engine_close(d);
+	arena_close(d);
 }
 
 /* ---- timer ---- */
@@ -80,6 +76,7 @@ static void beat(struct source *s, uint32_t events)
 	{
 		log_quota_refill(&t->log, t->name);
 	}
+	registry_beat(d);
 }
 
 static int beat_open(struct daemon *d)
@@ -136,23 +133,6 @@ static void tenants_close(struct daemon *d)
 		tenant_close(TAILQ_FIRST(&d->tenants));
 }
 
-/* Those of the options that are not there yet. */
-static int tenants_add(struct daemon *d)
-{
-	uint32_t i;
-	int err = 0;
-
-	for (i = 0; !err && i < d->opt->nr_tenants; i++) {
-		const struct tenant_option *t = &d->opt->tenants[i];
-
-		if (!tenant_find(d, t->name))
-			err = tenant_open(d, t->name, t->quota);
-		if (err)
-			log_error("tenant %s: %s", t->name, strerror(-err));
-	}
-	return err;
-}
-
 static int tenants_resume(struct daemon *d)
 {
 	struct kept_item *item;
@@ -160,6 +140,14 @@ static int tenants_resume(struct daemon *d)
 
 	while (!err && (item = kept_first(&d->deposit.given, TENANT_KEY)))
 		err = tenant_resume(d, item->key);
+	return err;
+}
+
+static int clients_resume(struct daemon *d)
+{
+	struct kept_item *item;
+	int err = 0;
+
 	while (!err && (item = kept_first(&d->deposit.given, CLIENT_KEY)))
 		err = client_resume(d, item->key);
 	return err;
@@ -170,8 +158,10 @@ static int tenants_open(struct daemon *d)
 {
 	int err = tenants_resume(d);
 
-	if (!err && d->deposit.life.nr_starts == 1)
-		err = tenants_add(d);
+	if (!err)
+		err = registry_apply(d);
+	if (!err)
+		err = clients_resume(d); /* who may use what is known by now */
 	return err;
 }
 
@@ -217,9 +207,12 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 	err = deposit_open(&d->deposit, link);
 	if (err)
 		return err;
-	err = engine_open(d);
+	err = registry_open(d);
 	if (err)
 		goto err_deposit;
+	err = engine_open(d);
+	if (err)
+		goto err_registry;
 	err = service_open(d);
 	if (err)
 		goto err_engine;
@@ -238,7 +231,11 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 err_service:
 	utmem_service_exit(d->service);
 err_engine:
-	engine_close(d);
+	if (!d->deposit.life.resumed)
+		engine_close(d);
+err_registry:
+	if (!d->deposit.life.resumed)
+		registry_close(d);
 err_deposit:
 	deposit_close(&d->deposit);
 	return err;
@@ -247,9 +244,11 @@ err_deposit:
 void daemon_exit(struct daemon *d)
 {
 	control_close(&d->control);
+	registry_save_last(d);
 	tenants_close(d);
 	events_close(d);
 	utmem_service_exit(d->service);
 	engine_close(d);
+	registry_close(d);
 	deposit_close(&d->deposit);
 }

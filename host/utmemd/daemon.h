@@ -15,6 +15,7 @@
 #include "host/utmemd/listener.h"
 #include "host/utmemd/loop.h"
 #include "host/utmemd/options.h"
+#include "host/utmemd/registry.h"
 
 struct tenant;
 struct window;
@@ -39,6 +40,8 @@ struct daemon_recovery {
 struct daemon {
 	const struct options *opt;
 	struct deposit deposit;
+	int arena_fd;
+	struct registry registry;
 	struct utmem_memory memory;
 	struct deposited arena;
 	struct utmem_engine *engine;

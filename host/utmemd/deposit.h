@@ -5,6 +5,8 @@
  * found here. Callers: worker.c, and whoever owns such descriptors.
  *
  *	arena			memory of the engine
+ *	registry/state		the lock of the state directory
+ *	registry/run		the run dir, where there is none
  *	tenant/NAME		its two listeners; meta: quota
  *	listener/control.sock
  *	vm/TENANT		connection, window, doorbell, ledger, vectors

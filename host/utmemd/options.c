@@ -26,9 +26,15 @@ static const struct option_def table[] = {
 	 "read options from FILE; flags come after it and win"},
 	{"run-dir", "DIR", OPTION_TEXT, AT(run_dir), "/run/utmem", 0, 0, NULL,
 	 "where the sockets are; made when missing"},
+	{"state-dir", "DIR", OPTION_TEXT, AT(state_dir), NULL, 0, 0, NULL,
+	 "keep tenants, quotas, pools and grants there; made when missing"},
 	{"socket-mode", "MODE", OPTION_OCTAL, AT(socket_mode), "0660", 0, 0777, NULL,
 	 "permissions of the tenants' sockets"},
 	{"arena", "SIZE", OPTION_SIZE, AT(arena), "1g", MIB, TIB, NULL, "memory for all values"},
+	{"arena-file", "PATH", OPTION_TEXT, AT(arena_file), NULL, 0, 0, NULL,
+	 "keep the values in that file, which is made when missing"},
+	{"arena-pages", "SIZE", OPTION_CHOICE, AT(arena_pages), "4k", 0, 0, "4k 2m",
+	 "pages of an arena without a file: 4k, or the host's huge pages, 2m"},
 	{"overcommit", NULL, OPTION_SWITCH, AT(overcommit), "no", 0, 0, NULL,
 	 "allow an arena larger than the memory that is available now"},
 	{"tenant", "NAME:QUOTA", OPTION_TENANT, 0, NULL, 0, 0, NULL,
@@ -218,9 +224,15 @@ static int set_defaults(struct options *o)
 /* What each option alone cannot say. */
 static enum options_result check_together(const struct options *o)
 {
-	if (o->client_memory >= o->client_window)
+	const char *why = NULL;
+
+	if (o->client_memory < o->client_window)
+		why = "--client-memory: has no room for one --client-window";
+	else if (o->arena_file && strcmp(o->arena_pages, "4k"))
+		why = "--arena-pages: the pages of --arena-file are its file system's";
+	if (!why)
 		return OPTIONS_RUN;
-	fprintf(stderr, "utmemd: --client-memory: has no room for one --client-window\n");
+	fprintf(stderr, "utmemd: %s\n", why);
 	return OPTIONS_WRONG;
 }
 
@@ -246,6 +258,9 @@ void options_exit(struct options *o)
 {
 	free(o->config);
 	free(o->run_dir);
+	free(o->state_dir);
+	free(o->arena_file);
+	free(o->arena_pages);
 	free(o->engine);
 	free(o->log_level);
 	free(o->tenants);

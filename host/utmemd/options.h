@@ -19,8 +19,11 @@ struct tenant_option {
 struct options {
 	char *config;
 	char *run_dir;
+	char *state_dir; /* NULL: nothing is kept beyond the daemon */
 	uint64_t socket_mode;
-	uint64_t arena;		/* bytes */
+	uint64_t arena;	  /* bytes */
+	char *arena_file; /* NULL: memory of the host */
+	char *arena_pages;
 	uint64_t overcommit;	/* 0 or 1 */
 	uint64_t window;	/* bytes, of a VM */
 	uint64_t client_window; /* bytes, most and default of a unix: client */

@@ -22,12 +22,12 @@
 #include <unistd.h>
 
 #include "host/utmemd/fdpass.h"
+#include "host/utmemd/dir_lock.h"
 #include "host/utmemd/fdstore.h"
 #include "host/utmemd/kept.h"
 #include "host/utmemd/log.h"
 #include "host/utmemd/loop.h"
 #include "host/utmemd/options.h"
-#include "host/utmemd/run_dir.h"
 #include "host/utmemd/spawn.h"
 #include "host/utmemd/supervisor.h"
 
@@ -639,7 +639,7 @@ static int supervisor_init(struct supervisor *s, const struct options *opt)
 	s->life.resumed = s->kept.nr_fds > 0;
 	s->new_exe_fd = NO_FD;
 	s->worker = &s->slots[0];
-	s->spawn.lock_fd = run_dir_lock(opt->run_dir);
+	s->spawn.lock_fd = dir_lock(opt->run_dir, &run_dir_use);
 	if (s->spawn.lock_fd < 0)
 		return s->spawn.lock_fd;
 	err = exe_open(s);

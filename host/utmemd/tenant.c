@@ -153,9 +153,14 @@ static int tenant_new(struct daemon *d, const char *name, uint64_t quota, struct
 	return err;
 }
 
+/* One that was found in the arena keeps what it has there: who comes next shall find it, too. */
 static void tenant_undo(struct tenant *t)
 {
-	utmem_ops(t->pools)->tenant_remove(t->pools);
+	struct utmem_tenant_stat stat;
+
+	utmem_ops(t->pools)->tenant_stat(t->pools, &stat);
+	if (!stat.nr_pools)
+		utmem_ops(t->pools)->tenant_remove(t->pools);
 	free(t);
 }
 
@@ -287,6 +292,16 @@ struct tenant *tenant_find(struct daemon *d, const char *name)
 			return t;
 	}
 	return NULL;
+}
+
+struct utmem_pool *tenant_pool_find(const struct tenant *t, const char *name)
+{
+	const struct utmem_engine_ops *ops = utmem_ops(t->pools);
+	struct utmem_pool *p = ops->pool_next(t->pools, NULL);
+
+	while (p && strcmp(ops->pool_name(p), name))
+		p = ops->pool_next(t->pools, p);
+	return p;
 }
 
 bool tenant_attached(const struct tenant *t)

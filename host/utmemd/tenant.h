@@ -52,6 +52,8 @@ int tenant_remove(struct tenant *t);
 /* At the daemon's end: without asking the engine. */
 void tenant_close(struct tenant *t);
 struct tenant *tenant_find(struct daemon *d, const char *name);
+/* A pool of it; NULL: there is none of that name. */
+struct utmem_pool *tenant_pool_find(const struct tenant *t, const char *name);
 
 bool tenant_attached(const struct tenant *t);
 /* @w is about to be closed. */

@@ -3,9 +3,7 @@
  * Values over unix:, through libutmem and the real daemon: who sees them, who
  * does not, and how often anybody rings.
  */
-#include <utmem.h>
-
-#include "tests/integration/daemon.h"
+#include "tests/integration/link.h"
 
 static const char *const args[] = {"--tenant", "a:16m", "--tenant", "b:16m", NULL};
 
@@ -22,39 +20,6 @@ static int stop(void **state)
 {
 	daemon_stop(*state);
 	return 0;
-}
-
-struct link {
-	struct utmem *u;
-	struct utmem_queue *q;
-};
-
-static void link_up(struct link *l, const struct daemon *d, const char *tenant)
-{
-	char name[80];
-
-	snprintf(name, sizeof(name), "unix:%s/%s.sock", d->dir, tenant);
-	assert_int_equal(utmem_connect(&l->u, name), 0);
-	assert_int_equal(utmem_queue_init(l->u, &l->q, NULL), 0);
-}
-
-static void link_down(struct link *l)
-{
-	utmem_queue_exit(l->q);
-	utmem_disconnect(l->u);
-}
-
-static void assert_value(struct link *l, int pool, const char *key, const char *want)
-{
-	char got[64] = "";
-
-	assert_int_equal(utmem_get(l->q, pool, key, strlen(key), got, sizeof(got)), strlen(want));
-	assert_memory_equal(got, want, strlen(want));
-}
-
-static int put(struct link *l, int pool, const char *key, const char *value)
-{
-	return utmem_put(l->q, pool, key, strlen(key), value, strlen(value), 0);
 }
 
 /* Run @f in another process; its asserts end it. */

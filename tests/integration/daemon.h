@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -167,6 +168,42 @@ static inline void daemon_log_show(const struct daemon *d)
 	while (fd >= 0 && (n = read(fd, text, sizeof(text))) > 0)
 		fwrite(text, 1, (size_t)n, stderr);
 	close(fd);
+}
+
+/* Its log, from the beginning; valid until the next call. */
+static inline const char *daemon_log(const struct daemon *d)
+{
+	static char text[16384];
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/log", d->base);
+	fd = open(path, O_RDONLY);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	assert_true(n >= 0);
+	text[n] = '\0';
+	return text;
+}
+
+/* It has written a line with @want in it. */
+static inline void assert_logged(const struct daemon *d, const char *want)
+{
+	const char *text = daemon_log(d);
+
+	if (!strstr(text, want))
+		fail_msg("not in the log: %s\n%s", want, text);
+}
+
+/* It writes one. */
+static inline void await_logged(const struct daemon *d, const char *want)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+
+	while (!strstr(daemon_log(d), want) && now_ms() < until)
+		sched_yield();
+	assert_logged(d, want);
 }
 
 /* READY=1 on its notify socket; false when it ended, or did not get there. */

@@ -52,6 +52,11 @@ wrong 2 'utmemd: --heartbeat-ms: 9 is not in 10 .. 60000' --heartbeat-ms 9
 wrong 2 'utmemd: --heartbeat-ms: 60001 is not in 10 .. 60000' --heartbeat-ms 60001
 wrong 2 'utmemd: --socket-mode: 1000 is not in 0 .. 0777' --socket-mode 1000
 wrong 2 'utmemd: --socket-mode: 0689 is no octal number' --socket-mode 0689
+wrong 2 'utmemd: --state-dir:  is empty' --state-dir ''
+wrong 2 'utmemd: --arena-file:  is empty' --arena-file ''
+wrong 2 'utmemd: --arena-pages: 1g is none of: 4k 2m' --arena-pages 1g
+wrong 2 'utmemd: --arena-pages: the pages of --arena-file are its file system*' \
+	--arena-pages 2m --arena-file "$tmp/arena"
 wrong 2 'utmemd: --engine: disk is none of: pool null' --engine disk
 wrong 2 'utmemd: --log-level: loud is none of: error warn info debug' --log-level loud
 wrong 2 'utmemd: --config: * is empty' --config ''
@@ -86,6 +91,10 @@ wrong_file '2: arena: 1x is no size: *' '[utmemd]' 'arena = 1x' 'window = 3m'
 
 wrong 1 'utmemd: arena: not enough memory: 1.0t wanted, * available (--overcommit *' --arena 1t
 wrong 1 "utmemd: $tmp/no/run: No such file or directory" --run-dir "$tmp/no/run"
+wrong 1 "utmemd: $tmp/no/state: No such file or directory" --state-dir "$tmp/no/state"
+wrong 1 "utmemd: $tmp/no/arena: No such file or directory" --arena-file "$tmp/no/arena"
+wrong 1 'utmemd: arena: 1.0t: Cannot allocate memory (huge pages of 2m; see vm.nr_hugepages)' \
+	--arena 1t --arena-pages 2m
 touch "$tmp/file"
 wrong 1 "utmemd: $tmp/file: Not a directory" --run-dir "$tmp/file"
 wrong 1 'utmemd: tenant control: File exists' --tenant control:1m --arena 1m
