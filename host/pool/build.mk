@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
 LIBPOOL := $(B)/libutmempool.a
-LIBPOOL_LIBS := -lxxhash
+LIBPOOL_LIBS := -lxxhash -llz4 -lzstd
 $(LIBPOOL): $(call objs,host/pool)

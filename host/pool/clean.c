@@ -44,47 +44,86 @@ enum walk {
 
 /* ---- one record ---- */
 
-/* Copy a live record to the cleaner's own segment. LOG_NONE: nowhere to put it. */
-static uint64_t copy(struct pool_engine *e, uint64_t off, bool ephemeral)
+static const struct utmem_pool_options as_it_is;
+
+/* How to store a value that is moved; NULL: as it is, and it may be looked at again. */
+static const struct utmem_pool_options *options(const struct pool_engine *e, const struct store *st,
+						const struct record *keyed)
 {
-	struct record *from = log_record(&e->log, off), *r;
+	return e->packing && !keyed->used ? &st->pool->options : NULL;
+}
+
+static uint64_t copy_plain(struct pool_engine *e, struct record *from, bool ephemeral)
+{
 	uint32_t len = log_record_len(&e->log, from);
-	uint64_t to = log_append(&e->log, ephemeral ? LOG_CLEAN_EPHEMERAL : LOG_CLEAN, len);
+	uint64_t to = clean_append(e, ephemeral, len);
+	struct record *r;
 
 	if (to == LOG_NONE)
 		return LOG_NONE;
 	r = log_record(&e->log, to);
 	memcpy(&r->seq, &from->seq, len - sizeof(r->head));
-	r->used = 0;
+	/* a look for cold values takes no mark from eviction */
+	r->used = e->packing && ephemeral && from->used;
 	UTMEM_FAIL_POINT("pool_copy_written");
 	record_publish(r, from->value_len);
 	UTMEM_FAIL_POINT("pool_copy_valid");
-	e->nr_cleaned_bytes += len;
 	return to;
+}
+
+/*
+ * Copy a live record to the cleaner's own segment, and pack it when @o says so and it pays.
+ * It never becomes longer. LOG_NONE: nowhere to put it.
+ */
+static uint64_t copy(struct pool_engine *e, uint64_t off, bool ephemeral,
+		     const struct utmem_pool_options *o)
+{
+	struct record *from = log_record(&e->log, off);
+	uint64_t to = o ? utpool_cold_pack(e, from, o, ephemeral) : LOG_NONE;
+
+	if (to == LOG_NONE)
+		to = copy_plain(e, from, ephemeral);
+	if (to != LOG_NONE && e->packing)
+		utpool_cold_moved(e, to, !o && !ephemeral);
+	return to;
+}
+
+/* Bytes by which @moved is shorter. */
+static uint32_t spared(const struct pool_engine *e, const struct record *r,
+		       const struct record *moved)
+{
+	return log_record_len(&e->log, r) - log_record_len(&e->log, moved);
 }
 
 static bool move_keyed(struct pool_engine *e, struct store *st, struct record *r, uint64_t off)
 {
-	uint64_t hash = utpool_hash(&e->base, record_key(r), r->key_len);
-	uint64_t to = copy(e, off, st->ephemeral);
+	uint64_t hash = utpool_hash(&e->base, record_key(r), r->key_len), to;
+	const struct utmem_pool_options *o = options(e, st, r);
+	bool share = o && utpool_dedup_wanted(st);
+	struct record *moved;
 
+	if (share && utpool_dedup_share(e, st, r, off, hash))
+		return true;
+	to = copy(e, off, st->ephemeral, o);
 	if (to == LOG_NONE)
 		return false;
 	*utpool_index_find_at(&st->index, hash, off) = index_entry(hash, to);
-	if (r->type == RECORD_LARGE) {
-		struct large *l = idmap_get(&e->larges, record_large(r).id);
-
-		l->record_off = to;
-	}
 	if (st->pool->save)
 		utpool_save_moved(st->pool->save, hash, off, to);
+	moved = log_record(&e->log, to);
+	if (r->type == RECORD_LARGE)
+		utpool_large_moved(idmap_get(&e->larges, record_large(r).id), to);
+	if (moved->packed != r->packed)
+		utpool_store_packed(e, st, moved, spared(e, r, moved));
+	if (share)
+		utpool_dedup_remember(e, st, to);
 	engine_bury(e, off);
 	return true;
 }
 
 static bool move_stream(struct pool_engine *e, struct large *l, uint64_t off)
 {
-	uint64_t to = copy(e, off, false);
+	uint64_t to = copy(e, off, false, &as_it_is);
 
 	if (to == LOG_NONE)
 		return false;
@@ -93,13 +132,18 @@ static bool move_stream(struct pool_engine *e, struct large *l, uint64_t off)
 	return true;
 }
 
-static bool move_chunk(struct pool_engine *e, struct large *l, uint32_t no, bool ephemeral)
+static bool move_chunk(struct pool_engine *e, struct large *l, uint32_t no, bool ephemeral,
+		       const struct utmem_pool_options *o)
 {
 	uint64_t off = l->chunk_off[no];
-	uint64_t to = copy(e, off, ephemeral);
+	uint64_t to = copy(e, off, ephemeral, o);
+	struct record *r = log_record(&e->log, off), *moved;
 
 	if (to == LOG_NONE)
 		return false;
+	moved = log_record(&e->log, to);
+	if (moved->packed != r->packed)
+		utpool_large_packed(e, l, moved, spared(e, r, moved));
 	l->chunk_off[no] = to;
 	engine_bury(e, off);
 	return true;
@@ -126,10 +170,19 @@ static bool visit_keyed(struct pool_engine *e, struct record *r, uint64_t off, e
 	return true;
 }
 
+/* A chunk that nobody drops: of a value that is shared, or not yet whole. */
+static bool visit_common(struct pool_engine *e, struct large *l, uint32_t no, enum walk how)
+{
+	/* among those that may be dropped or not: where it is now, so that one segment fits into one */
+	return how == WALK_SWEEP ||
+	       move_chunk(e, l, no, log_segment(&e->log, l->chunk_off[no])->ephemeral, &as_it_is);
+}
+
 /* A live chunk is on its value's list; what becomes of it depends on that value. */
 static bool visit_chunk(struct pool_engine *e, struct record *r, uint64_t off, enum walk how)
 {
 	struct chunk_id id = record_chunk(r);
+	struct record *keyed;
 	struct large *l;
 	struct store *st;
 
@@ -139,13 +192,15 @@ static bool visit_chunk(struct pool_engine *e, struct record *r, uint64_t off, e
 		l->chunk_off[id.no] = LOG_NONE;
 		l->log_bytes -= log_record_len(&e->log, r);
 		utpool_store_bury(e, st, off);
-	} else if (st && droppable(st, log_record(&e->log, l->record_off), how)) {
-		utpool_store_evict(e, log_record(&e->log, l->record_off), l->record_off);
-	} else if (how != WALK_SWEEP) {
-		return move_chunk(e, l, id.no,
-				  st ? st->ephemeral
-				     : e->log.segs[off >> e->log.seg_shift].ephemeral);
+		return true;
 	}
+	if (!st || l->shared)
+		return visit_common(e, l, id.no, how);
+	keyed = log_record(&e->log, l->record_off);
+	if (droppable(st, keyed, how))
+		utpool_store_evict(e, keyed, l->record_off);
+	else if (how != WALK_SWEEP)
+		return move_chunk(e, l, id.no, st->ephemeral, options(e, st, keyed));
 	return true;
 }
 
@@ -211,6 +266,14 @@ bool utpool_clean_resume(struct pool_engine *e, struct segment *seg, bool drop)
 		return false;
 	take(e, c, seg);
 	return true;
+}
+
+void utpool_clean_take(struct pool_engine *e, struct segment *seg)
+{
+	take(e, &e->clean, seg);
+	/* what packing gains is not known: puts that clean meanwhile count on the least that is wanted */
+	if (e->clean.gain < e->log.seg_len / 16)
+		e->clean.gain = e->log.seg_len / 16;
 }
 
 static void prefetch_place(const struct pool_engine *e, struct record *r)

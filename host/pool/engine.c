@@ -22,6 +22,11 @@
 #define CLEAN_PER_CALL 8u
 #define CLEAN_CREDIT_LEAST 4096u
 
+/* Where cold values are packed, a byte of copying counts as so many. When it has become
+ * urgent they get a credit that keeps up with what is put. */
+#define PACK_COST 8u
+#define PACK_HURRY (CLEAN_PUT_PART * PACK_COST)
+
 static int pool_init(struct utmem_pool *p)
 {
 	utpool_meta_pool_id(&engine_of(p)->meta, p->id);
@@ -40,7 +45,29 @@ static void pool_drop(struct utmem_pool *p)
 	p->store = NULL;
 }
 
+static int options_prepare(struct utmem_pool *p, const struct utmem_pool_options *o)
+{
+	struct pool_engine *e = engine_of(p);
+	int err = utpool_packer_prepare(&e->packer, o->compress);
+
+	if (!err && o->dedup)
+		err = utpool_dedup_prepare(p->tenant);
+	if (err)
+		return err;
+	if (p->store)
+		utpool_meta_store_options(&e->meta, p->store->id, o);
+	if (!o->compress && !o->dedup)
+		return 0;
+	e->cold.nr_pools++;
+	p->tenant->packs = true;
+	if (p->store)
+		utpool_cold_again(e); /* what is there is to be looked at once more */
+	return 0;
+}
+
 static const struct tenant_hooks hooks = {
+	.options_prepare = options_prepare,
+	.tenant_drop = utpool_dedup_drop,
 	.pool_init = pool_init,
 	.pool_drop = pool_drop,
 	.quota_fit = utpool_evict_to_quota,
@@ -54,6 +81,7 @@ static void keep_content(struct utmem_pool *p)
 /* Once the stores are gone: pools go, and leave no trace. */
 static const struct tenant_hooks closing_hooks = {
 	.pool_drop = keep_content,
+	.tenant_drop = utpool_dedup_drop,
 };
 
 /* Everything private; arena and meta stay as they are. */
@@ -68,6 +96,7 @@ static void shut(struct pool_engine *e)
 	utpool_tenants_exit(base);
 	utpool_idmap_exit(&e->larges);
 	utpool_idmap_exit(&e->stores);
+	utpool_packer_exit(&e->packer);
 	if (e->log.segs)
 		utpool_log_exit(&e->log);
 	base->mem.free(base->mem.ctx, e, sizeof(*e));
@@ -91,6 +120,7 @@ static int engine_open(struct utmem_engine **out, const struct utmem_memory *mem
 	err = utpool_meta_init(&e->meta, mem);
 	if (!err)
 		err = utpool_log_init(&e->log, &e->base, &e->meta);
+	utpool_packer_init(&e->packer, &e->base, e->log.record_max);
 	if (!err)
 		err = e->meta.found ? utpool_recover(e) : utpool_meta_begin(&e->meta, mem);
 	if (err) {
@@ -148,9 +178,26 @@ static void note_load(struct pool_engine *e)
 	e->put_bytes_seen = put_bytes;
 	e->nr_calls_seen = e->nr_calls;
 	e->idle = !credit;
+	if (e->cold.hurry)
+		credit *= PACK_HURRY;
 	e->clean_credit += credit;
 	if (e->clean_credit > e->log.seg_len)
 		e->clean_credit = e->log.seg_len;
+}
+
+/* The cleaner packs what it moves, and is given segments where that is worth it. */
+static size_t clean_cold(struct pool_engine *e, size_t budget)
+{
+	uint64_t looked = utpool_cold_look(e);
+	bool worked;
+
+	e->packing = true;
+	worked = utpool_clean_step(e, budget / PACK_COST + 1, wanted_gain(&e->log));
+	e->packing = false;
+	if (!worked)
+		return looked / WORK_PER_SWEEP_PART;
+	e->clean_credit -= budget < e->clean_credit ? budget : e->clean_credit;
+	return budget;
 }
 
 static size_t clean(struct pool_engine *e, size_t budget)
@@ -161,6 +208,8 @@ static size_t clean(struct pool_engine *e, size_t budget)
 		return 0;
 	if (!e->idle && budget > e->clean_credit)
 		budget = e->clean_credit;
+	if (e->cold.nr_pools)
+		return clean_cold(e, budget);
 	if (!utpool_clean_step(e, budget, wanted_gain(&e->log)))
 		return 0;
 	copied = e->nr_cleaned_bytes - before;
@@ -187,7 +236,7 @@ static size_t work(struct pool_engine *e, size_t budget)
 /* Is there work that waits for time to pass, or for a pause? (In a pause, what is left is stuck.) */
 static bool work_waits(struct pool_engine *e)
 {
-	return utpool_log_keeps_spare(&e->log) ||
+	return utpool_log_keeps_spare(&e->log) || utpool_cold_waits(e) ||
 	       (!e->idle && utpool_clean_wanted(e, wanted_gain(&e->log)));
 }
 
@@ -197,6 +246,7 @@ static bool engine_maintain(struct utmem_engine *base, size_t budget)
 	size_t done;
 
 	e->turn++;
+	utpool_cold_turn(e);
 	note_load(e);
 	utpool_log_tick(&e->log, e->idle);
 	while (budget) {
@@ -232,6 +282,9 @@ const struct utmem_engine_ops utmem_engine_pool = {
 	.pool_name = utpool_pool_name,
 	.pool_tenant = utpool_pool_tenant,
 	.pool_kind = utpool_pool_kind,
+	.pool_options_set = utpool_pool_options_set,
+	.pool_options = utpool_pool_options,
+	.default_options_set = utpool_default_options_set,
 	.pool_stat = utpool_pool_stat,
 	.pool_next = utpool_pool_next,
 	.hash = utpool_hash,

@@ -11,7 +11,9 @@
  *	evict.c	  values go for a quota		clean.c   segments are emptied
  *	share.c	  values go for the arena	reclaim.c memory goes back to the host
  *	save.c	  a pool is read, as it was	restore.c a pool's new content comes
- *	tenant.c, stream.c: objects, shared with the null engine (null.c)
+ *	cold.c	  which segments to look	pack.c    LZ4 and zstd
+ *		  through for cold values	dedup.c   values in common
+ *	tenant.c, options.c, stream.c: objects, shared with the null engine (null.c)
  *
  * Owner: host/pool. The engine's thread.
  */
@@ -21,6 +23,7 @@
 #include "idmap.h"
 #include "index.h"
 #include "log.h"
+#include "pack.h"
 #include "record.h"
 #include "seal.h"
 #include "stream.h"
@@ -31,6 +34,7 @@
 #define STORES_MAX META_STORES_MAX /* struct record.store */
 /* So often is it written down which seq values have. */
 #define SEQ_NOTE_STEP 65536u
+#define DEDUP_LEAST 256u /* bytes, as stored, of a value that may be shared */
 
 /*
  * How much one call may do for the sake of room. A step is a bucket of 8 values looked at,
@@ -62,16 +66,39 @@ struct store {
 	bool emptying; /* recovery found it while it was flushed: none of its records counts */
 };
 
-/* A value that is kept in chunks. */
+/*
+ * A value that is kept in chunks: the value of one key or, when equal values were found, of
+ * several. It is charged once: to the pool, or to what the tenant's pools have in common.
+ */
 struct large {
-	struct store *store; /* NULL: being written, no key leads to it yet */
-	uint64_t record_off; /* of its RECORD_LARGE, or RECORD_STREAM; LOG_NONE: not yet written */
+	struct store *store; /* where all its keys are; NULL: in several, or none leads to it yet */
+	struct commons *commons; /* NULL: its keys are in one store */
+	uint64_t
+		record_off; /* of its RECORD_STREAM, or of its RECORD_LARGE when it never had several */
 	uint64_t total;
-	uint64_t log_bytes; /* of its chunks */
+	uint64_t log_bytes;    /* of its chunks */
+	uint64_t spared_bytes; /* by packing them */
+	uint64_t content;      /* hash of the value; 0: not known */
 	uint32_t id;
-	uint32_t birth; /* with the id, nobody else has or had it */
+	uint32_t birth;		/* with the id, nobody else has or had it */
+	uint32_t nr_refs;	/* keys */
+	uint32_t nr_persistent; /* of these in persistent pools, when it has commons */
+	uint32_t nr_packed;	/* chunks */
+	uint32_t nr_saves;	/* that keep it although their key is dead */
 	uint32_t nr_chunks;
+	bool shared;	      /* it has, or had, several keys */
 	uint64_t chunk_off[]; /* LOG_NONE: not there yet (or no more) */
+};
+
+/* The look for segments with values to pack or to share: where it is. */
+struct cold {
+	uint32_t nr_pools; /* that were ever to be packed or shared: 0 saves all the rest */
+	uint32_t idx;	   /* of the next segment */
+	uint32_t nr_left;  /* in this round */
+	uint64_t appended; /* log.appended_bytes, in segments, when the round began */
+	uint32_t epoch;	   /* the log's, then */
+	bool any_rests;	   /* some segments are to be looked at in the next epoch */
+	bool hurry;	   /* memory is short, and there may be some in cold values */
 };
 
 /* One walk over a segment: where it is. */
@@ -106,7 +133,9 @@ struct pool_engine {
 		uint32_t hand;		     /* the segment that was looked at, beside the oldest */
 		uint32_t nr_unfit;	     /* in a row, that were not worth a walk */
 	} share;
-	bool fitting;	    /* there may be a tenant above its quota that has something to lose */
+	bool fitting; /* there may be a tenant above its quota that has something to lose */
+	struct packer packer;
+	struct cold cold;
 	uint64_t nr_walked; /* records that walks came over: 8 for a live one, 1 for a dead one */
 	uint32_t turn;	    /* calls of maintain */
 	uint32_t seq;	    /* of the newest value */
@@ -119,6 +148,7 @@ struct pool_engine {
 	/* maintain's */
 	uint64_t put_bytes_seen, nr_calls_seen; /* of puts and other calls, when it last came by */
 	uint64_t clean_credit;			/* bytes that the cleaner may copy beside them */
+	bool packing;				/* what it moves now is packed and shared */
 	bool idle;				/* nothing came between its last two calls */
 	struct utmem_recovery recovery;		/* what open found */
 };
@@ -185,8 +215,18 @@ static inline uint64_t store_charge(uint64_t cost)
 {
 	return cost + INDEX_SHARE;
 }
-/* The same of a value that is there. */
+/* What goes with a value that is there. */
 uint64_t utpool_store_record_cost(const struct pool_engine *e, struct record *r);
+/* Charge (or, negative, uncharge) its pool, if it still has one. */
+void utpool_store_charge(struct store *st, int64_t bytes);
+/* Packing or sharing spares @bytes more of what its values take. */
+void utpool_store_spare(struct store *st, int64_t bytes);
+/* @packed, which is @spared bytes shorter, stands for a VALUE of @st. */
+void utpool_store_packed(struct pool_engine *e, struct store *st, struct record *packed,
+			 uint32_t spared);
+/* @reference, a LARGE that shares its content, stands for the VALUE @r of @st. */
+void utpool_store_referred(struct pool_engine *e, struct store *st, struct record *r,
+			   struct record *reference);
 
 /*
  * Make the whole record at @off the value of its key: the old one goes, the new one is
@@ -222,17 +262,36 @@ struct large *utpool_large_restore(struct pool_engine *e, const struct large_ref
 void utpool_large_forget(struct pool_engine *e, struct large *l);
 /* It is whole, and the record at @off of @st leads to it. */
 void utpool_large_attach(struct pool_engine *e, struct large *l, struct store *st, uint64_t off);
-/* The record that led to it is about to die, its chunks live on; who asked for that frees it. */
-void utpool_large_detach(struct pool_engine *e, struct large *l);
+/* A record of @st that led to it goes; the last one takes it along, unless a save keeps it. */
+void utpool_large_unref(struct pool_engine *e, struct large *l, struct store *st);
+/* Whoever is charged for it no longer is, and nobody else is. */
+void utpool_large_disown(struct pool_engine *e, struct large *l);
+/* Its chunks are to live on when the record that leads to it dies; and no longer are. */
+void utpool_large_keep(struct large *l);
+void utpool_large_release(struct pool_engine *e, struct large *l);
 /* Its chunks are dead. */
 void utpool_large_free(struct pool_engine *e, struct large *l);
 /* All of them, as private memory: for engine close. */
 void utpool_large_exit(struct pool_engine *e);
+/* @bytes more (or fewer) of the arena are its chunks', and charged to whoever is charged for it. */
+void utpool_large_add_bytes(struct pool_engine *e, struct large *l, int64_t bytes);
+/* @packed, which is @spared bytes shorter, stands for a chunk of it. */
+void utpool_large_packed(struct pool_engine *e, struct large *l, struct record *packed,
+			 uint32_t spared);
+/* Its one record is at @off now; where several lead to it, nobody has to know. */
+static inline void utpool_large_moved(struct large *l, uint64_t off)
+{
+	if (!l->shared)
+		l->record_off = off;
+}
+/* Private memory and arena that go with it. */
+uint64_t utpool_large_own_cost(const struct large *l);
 /* Write @len bytes at @pos; every byte before @pos has been written. -ENOSPC. */
 int utpool_large_write(struct pool_engine *e, struct large *l, bool ephemeral, uint64_t pos,
 		       const void *src, uint32_t len);
-void utpool_large_read(const struct pool_engine *e, const struct large *l, uint64_t off, void *buf,
-		       uint32_t len);
+/* 0, or as utpool_unpack(). */
+int utpool_large_read(struct pool_engine *e, const struct large *l, uint64_t off, void *buf,
+		      uint32_t len);
 /* Write the record that stands for a whole @l. LOG_NONE: no room. */
 uint64_t utpool_large_record(struct pool_engine *e, struct large *l, struct store *st,
 			     const struct utmem_key *key);
@@ -321,6 +380,17 @@ enum drop {
  * to tenants that lose, as @how says.
  */
 enum drop utpool_clean_drop(struct pool_engine *e, uint64_t budget, enum evict how);
+/* Make a full segment the next one to be emptied; no other is in hand. */
+void utpool_clean_take(struct pool_engine *e, struct segment *seg);
+/* Room in the cleaner's own segment, for a record that stands for one that it moves. LOG_NONE: no room. */
+static inline uint64_t clean_append(struct pool_engine *e, bool ephemeral, uint32_t len)
+{
+	uint64_t off = log_append(&e->log, ephemeral ? LOG_CLEAN_EPHEMERAL : LOG_CLEAN, len);
+
+	if (off != LOG_NONE)
+		e->nr_cleaned_bytes += len;
+	return off;
+}
 /* Look for records of dying stores, about @budget bytes further; false: nothing is dying. */
 bool utpool_clean_sweep(struct pool_engine *e, uint64_t budget);
 
@@ -345,6 +415,56 @@ int utpool_restore_begin(struct utmem_tenant *t, struct utmem_restore_spec *spec
 			 struct utmem_pool **out);
 int utpool_restore_commit(struct utmem_pool *p);
 void utpool_restore_abort(struct utmem_pool *p);
+/* ---- cold.c ---- */
+
+/* A turn of maintain: now and then, is memory short? */
+void utpool_cold_turn(struct pool_engine *e);
+/*
+ * Look at some segments for one that is worth it, and give it to the cleaner when it has
+ * none. Return: bytes looked at; 0: there is nothing to look at.
+ */
+uint64_t utpool_cold_look(struct pool_engine *e);
+/* Is there, or will there be? */
+bool utpool_cold_waits(const struct pool_engine *e);
+/* The pool's options have changed: every segment is to be looked at again. */
+void utpool_cold_again(struct pool_engine *e);
+/* The cleaner, while it packs, has moved a value to @off. */
+void utpool_cold_moved(struct pool_engine *e, uint64_t off, bool used);
+/* Write a packed copy of @r with the cleaner's. LOG_NONE: it stays as it is. */
+uint64_t utpool_cold_pack(struct pool_engine *e, struct record *r,
+			  const struct utmem_pool_options *o, bool ephemeral);
+
+/* ---- dedup.c ---- */
+
+/* May its values be shared? Not before it is decided whose they are. */
+static inline bool utpool_dedup_wanted(const struct store *st)
+{
+	return st->pool && st->pool->options.dedup && !st->pool->incoming;
+}
+/* What the pools of a tenant may have in common. 0, -ENOMEM. */
+int utpool_dedup_prepare(struct utmem_tenant *t);
+/* The tenant goes: what its pools had in common is dying, with them. */
+void utpool_dedup_drop(struct utmem_tenant *t);
+/*
+ * The VALUE @r at @off, with that hash of its key, is moved: if an equal one is known it
+ * becomes a reference to what they have in common, and true is returned.
+ */
+bool utpool_dedup_share(struct pool_engine *e, struct store *st, struct record *r, uint64_t off,
+			uint64_t hash);
+/* A chunk of @l was met: the next value like it is to find it. */
+void utpool_dedup_look(struct pool_engine *e, struct large *l);
+/* It has moved to @to: the next one like it is to find it there. */
+void utpool_dedup_remember(struct pool_engine *e, struct store *st, uint64_t to);
+/* What has @c in common goes, as private memory: for engine close. */
+void utpool_dedup_forget(struct commons *c);
+/* One more record, of @st, leads to the whole @l; one of several goes. -ENOMEM (for recovery only). */
+int utpool_dedup_join(struct pool_engine *e, struct large *l, struct store *st);
+void utpool_dedup_leave(struct pool_engine *e, struct large *l, struct store *st);
+/* @bytes more of the arena, and of charge, are @l's, which has commons; it is new (1), or goes (-1). */
+void utpool_commons_add(struct pool_engine *e, struct large *l, int64_t log_bytes, int64_t charge,
+			int nr);
+/* Do all its keys lie in ephemeral pools? */
+bool utpool_large_ephemeral(const struct large *l);
 
 /* ---- put.c, get.c, parts.c: the vtable's data calls ---- */
 
@@ -357,9 +477,8 @@ int utpool_flush(struct utmem_pool *p);
 int utpool_find(struct utmem_pool *p, const struct utmem_key *key);
 int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
 	       uint32_t len, struct utmem_get_result *out);
-/* @len bytes from @off of the value of a VALUE or LARGE, or as many as there are. */
-void utpool_value_read(struct pool_engine *e, struct record *r, uint64_t off, void *buf,
-		       uint32_t len);
+/* The whole of a VALUE. 0, or as utpool_unpack(). */
+int utpool_value_read(struct pool_engine *e, struct record *r, void *buf);
 void utpool_prefetch_index(const struct utmem_pool *p, struct utmem_key *key);
 void utpool_prefetch_record(const struct utmem_pool *p, struct utmem_key *key, uint32_t len);
 int utpool_parts_begin(struct utmem_pool *p, const struct utmem_key *key, uint64_t total,

@@ -35,7 +35,7 @@ static struct utmem_pool *hand_pool(struct utmem_tenant *t, uint32_t *nr_passed)
 			p = utpool_pool_next(t, NULL);
 	}
 	*nr_passed = i;
-	return p;
+	return i < t->nr_pools ? p : NULL; /* what is shared goes with the last key of it */
 }
 
 uint32_t utpool_evict_step(struct utmem_tenant *t)

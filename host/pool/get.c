@@ -7,25 +7,39 @@
 
 #include "engine.h"
 
-static inline void read_value(struct pool_engine *e, struct record *r, uint64_t off, void *buf,
-			      uint32_t len)
+/* How much of what is asked for a value of @total bytes has. */
+static inline uint32_t there(uint64_t total, uint64_t off, uint32_t len)
 {
-	if (off >= r->value_len)
-		return;
-	if (len > r->value_len - off)
-		len = (uint32_t)(r->value_len - off);
-	if (!len)
-		return;
-	if (r->type == RECORD_LARGE)
-		utpool_large_read(e, idmap_get(&e->larges, record_large(r).id), off, buf, len);
-	else
-		memcpy(buf, record_value(r) + off, len);
+	if (off >= total)
+		return 0;
+	return len > total - off ? (uint32_t)(total - off) : len;
 }
 
-void utpool_value_read(struct pool_engine *e, struct record *r, uint64_t off, void *buf,
-		       uint32_t len)
+/* In chunks, or packed. */
+static __attribute__((noinline)) int read_other(struct pool_engine *e, struct record *r,
+						uint64_t off, void *buf, uint32_t len,
+						struct utmem_get_result *out)
 {
-	read_value(e, r, off, buf, len);
+	uint32_t total = record_full_len(r);
+
+	out->value_len = total;
+	len = there(total, off, len);
+	if (!len)
+		return 0;
+	if (r->type == RECORD_LARGE)
+		return utpool_large_read(e, idmap_get(&e->larges, record_large(r).id), off, buf,
+					 len);
+	return utpool_unpack(&e->packer, r, total, (uint32_t)off, buf, len);
+}
+
+int utpool_value_read(struct pool_engine *e, struct record *r, void *buf)
+{
+	uint32_t len = record_full_len(r);
+
+	if (r->packed)
+		return utpool_unpack(&e->packer, r, len, 0, buf, len);
+	memcpy(buf, record_value(r), len);
+	return 0;
 }
 
 int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
@@ -48,11 +62,15 @@ int utpool_get(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, 
 	p->counters.nr_hits++;
 
 	r = log_record(&e->log, index_off(*slot));
-	if (p->kind.ephemeral && !r->used)
+	if (p->marks_used && !r->used)
 		r->used = 1;
-	out->value_len = r->value_len;
 	out->version = r->seq & RECORD_VERSION_MASK;
-	read_value(e, r, off, buf, len);
+	if (!record_is_plain(r))
+		return read_other(e, r, off, buf, len, out);
+	out->value_len = r->value_len;
+	len = there(r->value_len, off, len);
+	if (len)
+		memcpy(buf, record_value(r) + off, len);
 	return 0;
 }
 

@@ -38,11 +38,8 @@ static struct large *large_alloc(struct pool_engine *e, uint64_t total)
 
 	if (!l)
 		return NULL;
-	l->store = NULL;
-	l->record_off = LOG_NONE;
-	l->total = total;
-	l->log_bytes = 0;
-	l->nr_chunks = nr;
+	*l = (struct large){
+		.id = IDMAP_NONE, .record_off = LOG_NONE, .total = total, .nr_chunks = nr};
 	for (i = 0; i < nr; i++)
 		l->chunk_off[i] = LOG_NONE;
 	return l;
@@ -93,14 +90,84 @@ void utpool_large_attach(struct pool_engine *e, struct large *l, struct store *s
 {
 	l->store = st;
 	l->record_off = off;
+	l->nr_refs = 1;
 	utpool_store_add_bytes(e, st, (int64_t)l->log_bytes);
+	utpool_store_charge(st, (int64_t)utpool_large_own_cost(l));
+	utpool_store_spare(st, (int64_t)l->spared_bytes);
+	if (st->pool)
+		st->pool->counters.nr_packed += !!l->nr_packed;
 }
 
-void utpool_large_detach(struct pool_engine *e, struct large *l)
+uint64_t utpool_large_own_cost(const struct large *l)
 {
-	utpool_store_add_bytes(e, l->store, -(int64_t)l->log_bytes);
+	return large_size(l->nr_chunks) + l->log_bytes;
+}
+
+void utpool_large_add_bytes(struct pool_engine *e, struct large *l, int64_t bytes)
+{
+	if (l->commons) {
+		utpool_commons_add(e, l, bytes, bytes, 0);
+	} else if (l->store) {
+		utpool_store_add_bytes(e, l->store, bytes);
+		utpool_store_charge(l->store, bytes);
+	}
+	l->log_bytes += bytes;
+}
+
+void utpool_large_packed(struct pool_engine *e, struct large *l, struct record *packed,
+			 uint32_t spared)
+{
+	uint32_t bytes = record_full_len(packed) - packed->value_len;
+
+	utpool_large_add_bytes(e, l, -(int64_t)spared);
+	l->spared_bytes += bytes;
+	l->nr_packed++;
+	if (!l->store)
+		return;
+	utpool_store_spare(l->store, bytes);
+	if (l->nr_packed == 1 && l->store->pool)
+		l->store->pool->counters.nr_packed++;
+}
+
+void utpool_large_disown(struct pool_engine *e, struct large *l)
+{
+	int64_t cost = (int64_t)utpool_large_own_cost(l);
+
+	if (l->commons) {
+		utpool_commons_add(e, l, -(int64_t)l->log_bytes, -cost, -1);
+	} else if (l->store) {
+		utpool_store_add_bytes(e, l->store, -(int64_t)l->log_bytes);
+		utpool_store_charge(l->store, -cost);
+		utpool_store_spare(l->store, -(int64_t)l->spared_bytes);
+		if (l->nr_packed && l->store->pool)
+			l->store->pool->counters.nr_packed--;
+	}
+	l->commons = NULL;
 	l->store = NULL;
 	l->record_off = LOG_NONE;
+}
+
+void utpool_large_unref(struct pool_engine *e, struct large *l, struct store *st)
+{
+	if (l->shared)
+		utpool_dedup_leave(e, l, st);
+	if (--l->nr_refs)
+		return;
+	if (l->nr_saves)
+		utpool_large_disown(e, l);
+	else
+		utpool_large_free(e, l);
+}
+
+void utpool_large_keep(struct large *l)
+{
+	l->nr_saves++;
+}
+
+void utpool_large_release(struct pool_engine *e, struct large *l)
+{
+	if (!--l->nr_saves && !l->nr_refs)
+		utpool_large_free(e, l);
 }
 
 void utpool_large_free(struct pool_engine *e, struct large *l)
@@ -110,8 +177,7 @@ void utpool_large_free(struct pool_engine *e, struct large *l)
 	for (i = 0; i < l->nr_chunks; i++)
 		if (l->chunk_off[i] != LOG_NONE)
 			engine_bury(e, l->chunk_off[i]);
-	if (l->store)
-		utpool_store_add_bytes(e, l->store, -(int64_t)l->log_bytes);
+	utpool_large_disown(e, l);
 	utpool_idmap_del(&e->larges, l->id);
 	utpool_free(&e->base, l, large_size(l->nr_chunks));
 }
@@ -123,8 +189,11 @@ void utpool_large_exit(struct pool_engine *e)
 
 	for (id = 0; id < e->larges.nr_slots; id++) {
 		l = idmap_get(&e->larges, id);
-		if (l)
-			utpool_free(&e->base, l, large_size(l->nr_chunks));
+		if (!l)
+			continue;
+		if (l->commons)
+			utpool_dedup_forget(l->commons);
+		utpool_free(&e->base, l, large_size(l->nr_chunks));
 	}
 }
 
@@ -188,19 +257,34 @@ int utpool_large_write(struct pool_engine *e, struct large *l, bool ephemeral, u
 	return 0;
 }
 
-void utpool_large_read(const struct pool_engine *e, const struct large *l, uint64_t off, void *buf,
-		       uint32_t len)
+/* Bytes [at, at + len) of chunk @no. */
+static int chunk_read(struct pool_engine *e, const struct large *l, uint32_t no, uint32_t at,
+		      uint8_t *to, uint32_t len)
+{
+	struct record *r = log_record(&e->log, l->chunk_off[no]);
+
+	if (r->packed)
+		return utpool_unpack(&e->packer, r, utpool_large_chunk_len(&e->log, l, no), at, to,
+				     len);
+	memcpy(to, record_value(r) + at, len);
+	return 0;
+}
+
+int utpool_large_read(struct pool_engine *e, const struct large *l, uint64_t off, void *buf,
+		      uint32_t len)
 {
 	uint8_t *to = buf;
 	uint32_t no, at, part;
+	int err = 0;
 
-	for (; len; len -= part, to += part, off += part) {
+	for (; len && !err; len -= part, to += part, off += part) {
 		no = (uint32_t)(off / large_chunk_len(&e->log));
 		at = (uint32_t)(off % large_chunk_len(&e->log));
 		part = utpool_large_chunk_len(&e->log, l, no) - at;
 		part = part < len ? part : len;
-		memcpy(to, record_value(log_record(&e->log, l->chunk_off[no])) + at, part);
+		err = chunk_read(e, l, no, at, to, part);
 	}
+	return err;
 }
 
 uint64_t utpool_large_record(struct pool_engine *e, struct large *l, struct store *st,

@@ -68,6 +68,7 @@ int utpool_log_init(struct log *log, struct utmem_engine *e, struct meta *meta)
 		list_add_tail(&log->cold, &log->segs[i].link);
 	}
 	log->nr_free = log->nr_segs;
+	log->epoch = 1;
 	return 0;
 }
 
@@ -89,6 +90,8 @@ static void segment_free(struct log *log, struct segment *seg)
 	log->freed_bytes += seg->fill;
 	seg->fill = 0;
 	seg->dead = 0;
+	seg->looked = 0;
+	seg->rests = 0;
 	seg->life++;
 	seg->state = SEGMENT_FREE;
 	list_add_head(&log->hot, &seg->link);
@@ -208,6 +211,7 @@ void utpool_log_tick(struct log *log, bool idle)
 	log->nr_ticks += log->nr_idle < LOG_IDLE_CALLS ? 1 : LOG_IDLE_TICKS;
 	if (log->nr_ticks < LOG_EPOCH_TICKS)
 		return;
+	log->epoch += log->epoch == UINT32_MAX ? 2 : 1;
 	log->demand = log->nr_opened;
 	log->nr_opened = 0;
 	log->nr_ticks = 0;

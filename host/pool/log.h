@@ -67,6 +67,8 @@ struct segment {
 	uint32_t fill;	  /* bytes appended */
 	uint32_t dead;	  /* bytes of them that are dead */
 	uint32_t life;	  /* how often it was freed */
+	uint32_t looked;  /* bytes of fill in which nothing is left to be packed or shared */
+	uint32_t rests;	  /* the epoch in which this is not to be done (again); 0: any time */
 	uint8_t state;
 	bool ephemeral;
 };
@@ -81,6 +83,7 @@ struct log {
 	uint32_t trailer_len; /* of every record: its checksum, in a durable arena */
 	uint32_t nr_free, nr_hot;
 	uint32_t nr_ticks, nr_opened; /* since the epoch began */
+	uint32_t epoch;		      /* never 0 */
 	uint32_t nr_idle;	      /* calls in a row, LOG_IDLE_CALLS at most */
 	uint32_t demand;	      /* nr_opened of the epoch before */
 	uint64_t owed_bytes;	      /* to be given back, whatever the demand */

@@ -35,17 +35,32 @@ static uint64_t header_checksum(const struct meta_header *hdr)
 	return XXH3_64bits(hdr, offsetof(struct meta_header, checksum));
 }
 
-uint64_t utpool_meta_store_checksum(const struct meta *m, const struct meta_store *st)
+static uint64_t store_checksum(const struct meta *m, const struct meta_store *st)
 {
 	size_t from = offsetof(struct meta_store, serial);
+	struct meta_store fixed = *st;
 
-	return XXH3_64bits_withSeed((const uint8_t *)st + from, sizeof(*st) - from,
+	fixed.options = 0;
+	return XXH3_64bits_withSeed((const uint8_t *)&fixed + from, sizeof(fixed) - from,
 				    m->salt ^ st->kind);
+}
+
+/* One word, so that it can change by one store. */
+static uint64_t options_sealed(const struct meta *m, uint64_t serial, uint32_t word)
+{
+	return word | XXH3_64bits_withSeed(&word, sizeof(word), m->salt ^ serial) << 32;
+}
+
+void utpool_meta_store_seal(const struct meta *m, struct meta_store *st)
+{
+	st->checksum = store_checksum(m, st);
+	st->options = options_sealed(m, st->serial, (uint32_t)st->options);
 }
 
 bool utpool_meta_store_valid(const struct meta *m, const struct meta_store *st)
 {
-	return st->checksum == utpool_meta_store_checksum(m, st);
+	return st->checksum == store_checksum(m, st) &&
+	       st->options == options_sealed(m, st->serial, (uint32_t)st->options);
 }
 
 static bool is_zero(const void *p, size_t len)
@@ -189,6 +204,30 @@ static uint32_t kind_flags(const struct utmem_pool_kind *kind)
 	       (kind->guest_shared ? META_KIND_GUEST_SHARED : 0);
 }
 
+static uint32_t options_word(const struct utmem_pool_options *o)
+{
+	return o->compress | (uint32_t)o->dedup << 2 | o->compress_least << 3;
+}
+
+struct utmem_pool_options utpool_meta_options(const struct meta_store *entry)
+{
+	struct utmem_pool_options o = {
+		.compress = entry->options & 3,
+		.dedup = entry->options >> 2 & 1,
+		.compress_least = (uint32_t)entry->options >> 3,
+	};
+
+	return utpool_options_check(&o) ? (struct utmem_pool_options){0} : o;
+}
+
+void utpool_meta_store_options(struct meta *m, uint32_t id, const struct utmem_pool_options *o)
+{
+	if (m->begun)
+		__atomic_store_n(&m->stores[id].options,
+				 options_sealed(m, m->stores[id].serial, options_word(o)),
+				 __ATOMIC_RELEASE);
+}
+
 void utpool_meta_store_add(struct meta *m, uint32_t id, uint64_t serial, const struct utmem_pool *p)
 {
 	struct meta_store entry = {
@@ -197,13 +236,14 @@ void utpool_meta_store_add(struct meta *m, uint32_t id, uint64_t serial, const s
 		.serial = serial,
 		.pool_id = p->id,
 		.owner = p->kind.owner,
+		.options = options_word(&p->options),
 	};
 
 	if (!m->begun)
 		return;
 	strcpy(entry.tenant, p->tenant->name);
 	strcpy(entry.pool, p->name);
-	entry.checksum = utpool_meta_store_checksum(m, &entry);
+	utpool_meta_store_seal(m, &entry);
 	m->stores[id] = entry;
 	if (id >= m->hdr->nr_stores)
 		__atomic_store_n(&m->hdr->nr_stores, id + 1, __ATOMIC_RELEASE);

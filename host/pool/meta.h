@@ -72,14 +72,16 @@ enum meta_store_state {
 struct meta_store {
 	uint32_t state;	   /* enum meta_store_state; not under the checksum */
 	uint32_t kind;	   /* META_KIND_* */
-	uint64_t checksum; /* of all that follows, and kind */
+	uint64_t checksum; /* of all that follows but the options, and kind */
 	uint64_t serial;   /* no other store of the arena has or had it; the younger one has more */
 	uint64_t pool_id;
 	uint32_t owner;
-	uint32_t options; /* of the pool; 0 for now */
+	uint32_t resv;
 	char tenant[UTMEM_POOL_NAME_LEN];
 	char pool[UTMEM_POOL_NAME_LEN];
-	uint8_t resv[88];
+	/* may change: compress (2 bits) | dedup (1) | compress_least (29) | checksum of these (32) */
+	uint64_t options;
+	uint8_t more[80];
 };
 _Static_assert(sizeof(struct meta_store) == 256, "an entry lies within a sector of the disk");
 
@@ -120,9 +122,12 @@ void utpool_meta_seq(struct meta *m, uint32_t seq);
 /* Store @id is a new content of @p, and has that serial. */
 void utpool_meta_store_add(struct meta *m, uint32_t id, uint64_t serial,
 			   const struct utmem_pool *p);
+/* Its pool's options. */
+void utpool_meta_store_options(struct meta *m, uint32_t id, const struct utmem_pool_options *o);
+struct utmem_pool_options utpool_meta_options(const struct meta_store *entry);
 void utpool_meta_store_state(struct meta *m, uint32_t id, enum meta_store_state state);
-/* Is what the entry says whole? */
-uint64_t utpool_meta_store_checksum(const struct meta *m, const struct meta_store *st);
+/* Write the checksums of an entry. Is what it says whole? */
+void utpool_meta_store_seal(const struct meta *m, struct meta_store *st);
 bool utpool_meta_store_valid(const struct meta *m, const struct meta_store *st);
 
 #endif /* UTMEM_POOL_META_H */

@@ -21,6 +21,13 @@ static void null_pool_drop(struct utmem_pool *p)
 	(void)p;
 }
 
+/* What is not stored cannot be stored in less. */
+static int null_options_prepare(struct utmem_pool *p, const struct utmem_pool_options *o)
+{
+	(void)p;
+	return o->compress || o->dedup ? -EOPNOTSUPP : 0;
+}
+
 static void null_quota_fit(struct utmem_tenant *t)
 {
 	(void)t;
@@ -29,6 +36,7 @@ static void null_quota_fit(struct utmem_tenant *t)
 static const struct tenant_hooks null_hooks = {
 	.pool_init = null_pool_init,
 	.pool_drop = null_pool_drop,
+	.options_prepare = null_options_prepare,
 	.quota_fit = null_quota_fit,
 };
 
@@ -206,6 +214,9 @@ const struct utmem_engine_ops utmem_engine_null = {
 	.pool_name = utpool_pool_name,
 	.pool_tenant = utpool_pool_tenant,
 	.pool_kind = utpool_pool_kind,
+	.pool_options_set = utpool_pool_options_set,
+	.pool_options = utpool_pool_options,
+	.default_options_set = utpool_default_options_set,
 	.pool_stat = utpool_pool_stat,
 	.pool_next = utpool_pool_next,
 	.hash = utpool_hash,

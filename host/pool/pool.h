@@ -108,6 +108,28 @@ struct utmem_pool_kind {
 	uint32_t owner;	   /* who made it, as the tenant counts its users */
 };
 
+enum utmem_compress {
+	UTMEM_COMPRESS_NONE,
+	UTMEM_COMPRESS_LZ4,
+	UTMEM_COMPRESS_ZSTD,
+};
+
+/* Values shorter than this are not compressed: when nothing else is said, at least, and at most. */
+#define UTMEM_COMPRESS_LEAST 256u
+#define UTMEM_COMPRESS_LEAST_MIN 64u
+#define UTMEM_COMPRESS_LEAST_MAX ((1u << 29) - 1)
+
+/*
+ * How a pool's values are stored: may be changed at any time, for what is stored from then
+ * on and for what is found when nothing else is to be done. Values are stored as they come;
+ * those that are not read are compressed or shared later, in maintain.
+ */
+struct utmem_pool_options {
+	enum utmem_compress compress;
+	uint32_t compress_least; /* bytes; 0 stands for UTMEM_COMPRESS_LEAST */
+	bool dedup; /* equal values of those pools of the tenant that have it are stored once */
+};
+
 struct utmem_pool_spec {
 	const char *name;
 	struct utmem_pool_kind
@@ -120,7 +142,11 @@ struct utmem_pool_spec {
 struct utmem_pool_counters {
 	uint64_t nr_items;
 	uint64_t key_bytes, value_bytes;
+	uint64_t
+		stored_bytes; /* what value_bytes take; values shared with other pools not included */
 	uint64_t used_bytes; /* charged: keys, values, metadata, rounding */
+	uint64_t nr_packed,
+		nr_shared; /* values stored compressed (or partly), and together with others */
 	uint64_t nr_puts, nr_gets, nr_hits, nr_dels, nr_evicted, nr_refused;
 };
 
@@ -129,6 +155,7 @@ struct utmem_tenant_stat {
 	uint64_t quota_bytes;
 	uint64_t used_bytes;
 	uint64_t ephemeral_bytes; /* of them, what may be dropped */
+	uint64_t shared_bytes;	  /* the part of it that is values which its pools share */
 	uint32_t nr_pools;
 	uint32_t weight;
 };
@@ -279,6 +306,13 @@ struct utmem_engine_ops {
 	const char *(*pool_name)(const struct utmem_pool *p);
 	struct utmem_tenant *(*pool_tenant)(const struct utmem_pool *p);
 	struct utmem_pool_kind (*pool_kind)(const struct utmem_pool *p);
+	/*
+	 * Required. How a pool's values are stored. Setting: -EINVAL, -ESTALE, -ENOMEM, and
+	 * -EOPNOTSUPP from an engine that stores nothing. default_options: of pools made later.
+	 */
+	int (*pool_options_set)(struct utmem_pool *p, const struct utmem_pool_options *o);
+	struct utmem_pool_options (*pool_options)(const struct utmem_pool *p);
+	int (*default_options_set)(struct utmem_engine *e, const struct utmem_pool_options *o);
 	void (*pool_stat)(const struct utmem_pool *p, struct utmem_pool_counters *out);
 	struct utmem_pool *(*pool_next)(struct utmem_tenant *t, struct utmem_pool *after);
 
@@ -295,7 +329,10 @@ struct utmem_engine_ops {
 	/* Required. The value may be in memory that changes while it is copied; it is read once. */
 	int (*put)(struct utmem_pool *p, const struct utmem_key *key, const void *value,
 		   uint32_t len, enum utmem_put_if cond);
-	/* Required. Copies min(len, value_len - off) bytes from off; @buf may be NULL when len is 0. */
+	/*
+	 * Required. Copies min(len, value_len - off) bytes from off; @buf may be NULL when len
+	 * is 0. -EIO: what is stored of a compressed value is damaged; -ENOMEM: none for reading it.
+	 */
 	int (*get)(struct utmem_pool *p, const struct utmem_key *key, uint64_t off, void *buf,
 		   uint32_t len, struct utmem_get_result *out);
 	int (*del)(struct utmem_pool *p, const struct utmem_key *key);

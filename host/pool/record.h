@@ -3,9 +3,12 @@
  * What lies in the arena: records, one after the other.
  *
  *	VALUE	header | key | value
- *	LARGE	header | key | struct large_ref
+ *	LARGE	header | key | struct large_ref; several may share one
  *	STREAM	header | key | struct stream_ref: a large value that is not yet whole
- *	CHUNK	header | struct chunk_id | a part of a large value
+ *	CHUNK	header | struct chunk_id | a part of a large or shared value
+ *
+ * The value of a packed VALUE or CHUNK is a struct packed_head and what a compressor made
+ * of it (pack.c).
  *
  * and, in a durable arena, a checksum of 4 bytes at the end (seal.c).
  *
@@ -42,14 +45,15 @@ struct record {
 		uint32_t head; /* 0: nothing is here (yet) */
 		struct {
 			uint32_t state : 2;
-			uint32_t value_len : 30; /* of the whole value; of a CHUNK: of its part */
+			uint32_t value_len : 30; /* of the whole value; of a CHUNK: of its part;
+						    of one that is packed: as stored */
 		};
 	};
 	uint32_t seq; /* grows with each new value of the engine, and wraps; of a CHUNK: its
 				value's birth */
 	uint32_t type : 3;
-	uint32_t used : 1;   /* read since eviction last came by (ephemeral pools) */
-	uint32_t resv : 1;   /* zero; with a name, so that a new header is stored and not merged */
+	uint32_t used : 1;   /* read since eviction or a look for cold values last came by */
+	uint32_t packed : 1; /* value_len bytes are a struct packed_head and what follows */
 	uint32_t store : 16; /* id of the struct store it belongs to; not in CHUNK and STREAM */
 	uint32_t key_len : 11;
 };
@@ -59,6 +63,13 @@ _Static_assert(UTMEM_POOL_KEY_MAX < 1u << 11, "key_len holds every length");
 
 /* What a reader is told of seq: the same for two reads only if they saw the same value. */
 #define RECORD_VERSION_MASK 0xffffffu
+
+/* How a packed value begins. */
+struct packed_head {
+	uint32_t full_len : 30; /* of the value that was packed */
+	uint32_t algorithm : 2; /* enum utmem_compress */
+};
+_Static_assert(sizeof(struct packed_head) == 4, "a packed value costs 4 bytes more");
 
 /* A chunk's key: which large value it belongs to, and where in it. */
 struct chunk_id {
@@ -160,6 +171,29 @@ static inline bool record_has_key(struct record *r, const struct utmem_key *key)
 {
 	return r->key_len == key->len &&
 	       bytes_equal(record_key(r), (const uint8_t *)key->data, key->len);
+}
+
+/* What a packed record says of itself: to be checked. Keys end anywhere, so it is not aligned. */
+static inline struct packed_head record_packed_head(struct record *r)
+{
+	struct packed_head head;
+
+	memcpy(&head, record_value(r), sizeof(head));
+	return head;
+}
+
+/* Bytes of the value (or part) that whoever put it sees. */
+static inline uint32_t record_full_len(struct record *r)
+{
+	if (!r->packed || r->value_len < sizeof(struct packed_head))
+		return r->value_len;
+	return record_packed_head(r).full_len;
+}
+
+/* A VALUE as it was put. */
+static inline bool record_is_plain(const struct record *r)
+{
+	return r->type == RECORD_VALUE && !r->packed;
 }
 
 /* In a LARGE or STREAM; keys end anywhere, so it is not aligned. */

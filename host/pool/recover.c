@@ -96,6 +96,7 @@ static int restore_pool(struct recovery *rec, const struct meta_store *entry,
 
 static int load_live(struct recovery *rec, const struct meta_store *entry, struct store *st)
 {
+	const struct utmem_pool_options options = utpool_meta_options(entry);
 	struct utmem_pool *p = NULL;
 	int err = restore_pool(rec, entry, &p);
 
@@ -108,7 +109,8 @@ static int load_live(struct recovery *rec, const struct meta_store *entry, struc
 	p->id = entry->pool_id;
 	p->kind = entry_kind(entry);
 	st->emptying = entry->state == META_STORE_EMPTYING;
-	return utpool_store_revive(rec->e, st, p);
+	err = utpool_store_revive(rec->e, st, p);
+	return err ? err : utpool_pool_options_set(p, &options);
 }
 
 static int load_store(struct recovery *rec, uint32_t id)
@@ -169,6 +171,9 @@ static uint32_t record_check(const struct log *log, const struct record *r, uint
 		return 0;
 	if (r->type < RECORD_VALUE || r->type > RECORD_STREAM || !r->key_len ||
 	    r->key_len > UTMEM_POOL_KEY_MAX || r->value_len > UTMEM_POOL_VALUE_MAX)
+		return 0;
+	if (r->packed && ((r->type != RECORD_VALUE && r->type != RECORD_CHUNK) ||
+			  r->value_len < sizeof(struct packed_head)))
 		return 0;
 	len = log_record_len(log, r);
 	return len <= left && len <= log->record_max ? len : 0;
@@ -474,6 +479,7 @@ static void recovery_init(struct recovery *rec, struct pool_engine *e)
 	rec->nr_large_ids = 0;
 	utpool_finds_init(&rec->values, &e->base);
 	utpool_finds_init(&rec->larges, &e->base);
+	utpool_finds_init(&rec->shares, &e->base);
 	utpool_finds_init(&rec->chunks, &e->base);
 	utpool_finds_init(&rec->doomed, &e->base);
 	e->recovery.found = true;
@@ -485,6 +491,7 @@ static void recovery_exit(struct recovery *rec)
 {
 	utpool_finds_exit(&rec->doomed);
 	utpool_finds_exit(&rec->chunks);
+	utpool_finds_exit(&rec->shares);
 	utpool_finds_exit(&rec->larges);
 	utpool_finds_exit(&rec->values);
 }

@@ -16,6 +16,7 @@ struct recovery {
 	struct utmem_recovery *out;
 	struct finds values; /* VALUE, and whole LARGE, of pools */
 	struct finds larges; /* LARGE and STREAM */
+	struct finds shares; /* of these: those that lead to what another LARGE leads to */
 	struct finds chunks;
 	struct finds doomed;   /* live records that are to be buried */
 	uint32_t nr_large_ids; /* the highest one, and 1 */

@@ -53,6 +53,45 @@ static bool wins(const struct pool_engine *e, struct record *r, const struct lar
 	       log_record(&e->log, has->record_off)->type == RECORD_STREAM;
 }
 
+static struct store *store_of(const struct pool_engine *e, const struct record *r)
+{
+	return idmap_get(&e->stores, r->store);
+}
+
+/* Does @r lead to what the whole value @l is, as another record of the tenant's pools does? */
+static bool shares(const struct pool_engine *e, struct record *r, const struct large *l)
+{
+	struct record *has = log_record(&e->log, l->record_off);
+	const struct utmem_pool *p, *q;
+
+	if (r->type != RECORD_LARGE || has->type != RECORD_LARGE ||
+	    record_large(r).birth != l->birth || r->value_len != l->total)
+		return false;
+	p = store_of(e, r)->pool;
+	q = store_of(e, has)->pool;
+	return p && (!q || p->tenant == q->tenant);
+}
+
+/* One more that leads to @l, and not the same once more; of those that do, one has a pool. */
+static int share(struct recovery *rec, struct large *l, uint64_t off)
+{
+	struct pool_engine *e = rec->e;
+	struct record *has = log_record(&e->log, l->record_off), *r = log_record(&e->log, off);
+	struct find find = {.off = off};
+	int err = 0;
+
+	if (has->store == r->store && has->key_len == r->key_len &&
+	    !memcmp(record_key(has), record_key(r), r->key_len)) {
+		rec->out->nr_duplicates++;
+		return recovery_doom(rec, off);
+	}
+	if (store_of(e, has)->pool)
+		return finds_add(&rec->shares, &find);
+	err = recovery_doom(rec, l->record_off);
+	l->record_off = off;
+	return err;
+}
+
 static int claim(struct recovery *rec, uint64_t off)
 {
 	struct pool_engine *e = rec->e;
@@ -61,6 +100,8 @@ static int claim(struct recovery *rec, uint64_t off)
 	struct large *l = idmap_get(&e->larges, ref.id);
 	int err;
 
+	if (l && shares(e, r, l))
+		return share(rec, l, off);
 	if (l) {
 		rec->out->nr_duplicates++;
 		if (!wins(e, r, l))
@@ -81,7 +122,7 @@ static bool chunk_fits(const struct pool_engine *e, const struct large *l, struc
 	uint32_t no = record_chunk(r).no;
 
 	return l && r->seq == l->birth && no < l->nr_chunks &&
-	       r->value_len == utpool_large_chunk_len(&e->log, l, no);
+	       record_full_len(r) == utpool_large_chunk_len(&e->log, l, no);
 }
 
 /* A value that is not yet whole may have chunks that are not; any other has none. */
@@ -110,6 +151,8 @@ static int claim_chunk(struct recovery *rec, uint64_t off)
 	}
 	l->chunk_off[id.no] = off;
 	l->log_bytes += log_record_len(&e->log, r);
+	l->spared_bytes += record_full_len(r) - r->value_len;
+	l->nr_packed += r->packed;
 	return 0;
 }
 
@@ -157,6 +200,26 @@ static int finish(struct recovery *rec, struct large *l)
 	return r->type == RECORD_STREAM ? finish_stream(rec, l, r) : finish_value(rec, l, r);
 }
 
+/* What it led to is whole, or gone. */
+static int finish_share(struct recovery *rec, uint64_t off)
+{
+	struct pool_engine *e = rec->e;
+	struct record *r = log_record(&e->log, off);
+	struct large *l = idmap_get(&e->larges, record_large(r).id);
+	struct store *st = store_of(e, r);
+	int err;
+
+	if (!l || l->birth != record_large(r).birth || !l->nr_refs) {
+		rec->out->nr_torn++;
+		return recovery_doom(rec, off);
+	}
+	err = utpool_dedup_join(e, l, st);
+	if (err)
+		return err;
+	utpool_store_add_bytes(e, st, log_record_len(&e->log, r));
+	return utpool_relink_add(rec, st, r, off);
+}
+
 int utpool_relink_larges(struct recovery *rec)
 {
 	struct idmap *ids = &rec->e->larges;
@@ -175,6 +238,9 @@ int utpool_relink_larges(struct recovery *rec)
 	for (id = 0; id < ids->nr_slots && !err; id++)
 		if (idmap_get(ids, id))
 			err = finish(rec, idmap_get(ids, id));
+	at = finds_first(&rec->shares);
+	while (!err && (f = finds_next(&at)))
+		err = finish_share(rec, f->off);
 	utpool_idmap_relink(ids);
 	return err;
 }
@@ -206,7 +272,12 @@ static int lose(struct recovery *rec, struct store *st, uint64_t off)
 	if (r->type != RECORD_LARGE)
 		return recovery_doom(rec, off);
 	l = idmap_get(&e->larges, record_large(r).id);
-	utpool_store_add_bytes(e, st, -(int64_t)l->log_bytes);
+	if (l->shared)
+		utpool_dedup_leave(e, l, st);
+	if (--l->nr_refs)
+		return recovery_doom(rec, off);
+	utpool_large_disown(e, l);
+	l->record_off = off;
 	return drop(rec, l);
 }
 

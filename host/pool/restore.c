@@ -51,11 +51,19 @@ int utpool_restore_begin(struct utmem_tenant *t, struct utmem_restore_spec *spec
 	if (to)
 		pool.kind = to->kind;
 	err = utpool_pool_alloc_incoming(t, &pool, to ? to->id : 0, out);
+	if (!err && to)
+		err = utpool_pool_options_set(*out, &to->options);
 	if (err)
-		return err;
+		goto abort;
 	(*out)->create = !to;
 	(*out)->replace = spec->replace;
 	return 0;
+
+abort:
+	if (*out)
+		utpool_restore_abort(*out);
+	*out = NULL;
+	return err;
 }
 
 static void swap64(uint64_t *a, uint64_t *b)
@@ -80,6 +88,9 @@ static void exchange(struct utmem_pool *to, struct utmem_pool *p)
 	swap64(&to->counters.nr_items, &p->counters.nr_items);
 	swap64(&to->counters.key_bytes, &p->counters.key_bytes);
 	swap64(&to->counters.value_bytes, &p->counters.value_bytes);
+	swap64(&to->counters.nr_packed, &p->counters.nr_packed);
+	swap64(&to->counters.nr_shared, &p->counters.nr_shared);
+	swap64(&to->spared_bytes, &p->spared_bytes);
 	to->store = fresh;
 	fresh->pool = to;
 	p->store = old;
@@ -92,6 +103,16 @@ static bool target_stayed(const struct utmem_pool *to, const struct utmem_pool *
 	return to ? to->id == p->id : p->create;
 }
 
+/* The content is stored as its pool's is; and may be shared from here on. */
+static void keep_options(struct utmem_pool *p, const struct utmem_pool_options *o)
+{
+	struct pool_engine *e = engine_of(p);
+
+	utpool_meta_store_options(&e->meta, p->store->id, o);
+	if (o->dedup)
+		utpool_cold_again(e);
+}
+
 int utpool_restore_commit(struct utmem_pool *p)
 {
 	struct utmem_pool *to = utpool_pool_by_name(p->tenant, p->name);
@@ -102,6 +123,7 @@ int utpool_restore_commit(struct utmem_pool *p)
 	err = check_target(to, p->kind, p->create, p->replace);
 	if (err)
 		return err;
+	keep_options(p, to ? &to->options : &p->options);
 	/* whoever comes after us finds this content, unless the other one is younger, and whole, too */
 	utpool_meta_store_state(&engine_of(p)->meta, p->store->id, META_STORE_LIVE);
 	if (to) {

@@ -137,7 +137,7 @@ static void long_free(struct utmem_save *s, struct save_long *l)
 	if (l->kept) {
 		s->nr_kept--;
 		hold(s, -(int64_t)l->large->log_bytes);
-		utpool_large_free(s->engine, l->large);
+		utpool_large_release(s->engine, l->large);
 	}
 	list_del(&l->link);
 	utpool_free(&s->engine->base, l, sizeof(*l) + l->key_len);
@@ -189,15 +189,17 @@ void utpool_save_end(struct utmem_save *s)
 
 /* ---- emitting ---- */
 
-static bool emit(struct utmem_save *s, const struct utmem_save_item *item, struct record *r)
+static void emit(struct utmem_save *s, struct record *r)
 {
-	void *to = s->sink.reserve(s->sink.ctx, item, r->value_len);
+	uint32_t len = record_full_len(r);
+	struct utmem_save_item item = {record_key(r), r->key_len, len};
+	void *to = len <= UTMEM_SAVE_PART_MAX ? s->sink.reserve(s->sink.ctx, &item, len) : NULL;
+	int err = to ? utpool_value_read(s->engine, r, to) : -ENOBUFS;
 
-	if (!to)
-		return false;
-	utpool_value_read(s->engine, r, 0, to, r->value_len);
-	s->sink.emit(s->sink.ctx, item, 0, r->value_len);
-	return true;
+	if (err)
+		fail(s, err);
+	else
+		s->sink.emit(s->sink.ctx, &item, 0, len);
 }
 
 static struct save_long *long_add(struct utmem_save *s, struct record *r)
@@ -219,15 +221,13 @@ static struct save_long *long_add(struct utmem_save *s, struct record *r)
 /* The walk is at @r. */
 static void walk_record(struct utmem_save *s, struct record *r)
 {
-	struct utmem_save_item item = {record_key(r), r->key_len, r->value_len};
-
-	if (r->type == RECORD_LARGE) {
-		s->walking = long_add(s, r);
-		if (!s->walking)
-			fail(s, -ENOMEM);
-	} else if (!emit(s, &item, r)) {
-		fail(s, -ENOBUFS);
+	if (r->type != RECORD_LARGE) {
+		emit(s, r);
+		return;
 	}
+	s->walking = long_add(s, r);
+	if (!s->walking)
+		fail(s, -ENOMEM);
 }
 
 static size_t emit_part(struct utmem_save *s)
@@ -237,12 +237,12 @@ static size_t emit_part(struct utmem_save *s)
 	uint64_t left = l->large->total - l->off;
 	uint32_t len = left < UTMEM_SAVE_PART_MAX ? (uint32_t)left : UTMEM_SAVE_PART_MAX;
 	void *to = s->sink.reserve(s->sink.ctx, &item, len);
+	int err = to ? utpool_large_read(s->engine, l->large, l->off, to, len) : -ENOBUFS;
 
-	if (!to) {
-		fail(s, -ENOBUFS);
+	if (err) {
+		fail(s, err);
 		return len;
 	}
-	utpool_large_read(s->engine, l->large, l->off, to, len);
 	s->sink.emit(s->sink.ctx, &item, l->off, len);
 	l->off += len;
 	if (l->off == l->large->total)
@@ -371,27 +371,33 @@ static void keep(struct utmem_save *s, struct save_long *l)
 	}
 	if (l == s->walking)
 		s->walking = NULL;
-	utpool_large_detach(s->engine, l->large);
+	utpool_large_keep(l->large);
 	l->kept = true;
 	s->nr_kept++;
+}
+
+/* Several keys may lead to the same value. */
+static bool is_walking(const struct utmem_save *s, struct record *r)
+{
+	const struct save_long *l = s->walking;
+
+	return l && l->key_len == r->key_len && !memcmp(l->key, record_key(r), r->key_len);
 }
 
 void utpool_save_dying(struct utmem_save *s, uint64_t off)
 {
 	struct record *r = log_record(&s->engine->log, off);
-	struct utmem_save_item item = {record_key(r), r->key_len, r->value_len};
 	uint64_t hash = utpool_hash(&s->engine->base, record_key(r), r->key_len);
 	bool large = r->type == RECORD_LARGE;
 
-	if (large && s->walking &&
-	    s->walking->large == idmap_get(&s->engine->larges, record_large(r).id))
+	if (large && is_walking(s, r))
 		keep(s, s->walking);
 	else if (passed(s, hash) || forget_young(s, hash, off))
 		return;
 	else if (large)
 		keep(s, long_add(s, r));
-	else if (!emit(s, &item, r))
-		fail(s, -ENOBUFS);
+	else
+		emit(s, r);
 }
 
 void utpool_save_moved(struct utmem_save *s, uint64_t hash, uint64_t from, uint64_t to)

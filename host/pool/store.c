@@ -101,6 +101,18 @@ static void add_charge(struct store *st, int64_t bytes)
 		p->tenant->evictable_bytes += bytes;
 }
 
+void utpool_store_charge(struct store *st, int64_t bytes)
+{
+	if (st->pool)
+		add_charge(st, bytes);
+}
+
+void utpool_store_spare(struct store *st, int64_t bytes)
+{
+	if (st->pool)
+		st->pool->spared_bytes += bytes;
+}
+
 void utpool_store_free_if_dead(struct pool_engine *e, struct store *st)
 {
 	if (st->log_bytes || st->index.dir)
@@ -149,6 +161,9 @@ void utpool_store_close(struct store *st)
 	p->counters.nr_items = 0;
 	p->counters.key_bytes = 0;
 	p->counters.value_bytes = 0;
+	p->counters.nr_packed = 0;
+	p->counters.nr_shared = 0;
+	p->spared_bytes = 0;
 	if (st->ephemeral)
 		e->ephemeral_bytes -= st->log_bytes;
 	e->dying_bytes += st->log_bytes;
@@ -217,7 +232,14 @@ uint64_t utpool_store_cost(const struct pool_engine *e, uint32_t key_len, uint64
 
 uint64_t utpool_store_record_cost(const struct pool_engine *e, struct record *r)
 {
-	return utpool_store_cost(e, r->key_len, r->value_len, r->type == RECORD_LARGE);
+	const struct large *l;
+	uint64_t cost = log_record_len(&e->log, r);
+
+	if (r->type == RECORD_LARGE) {
+		l = idmap_get(&e->larges, record_large(r).id);
+		cost += l->nr_refs == 1 ? utpool_large_own_cost(l) : 0;
+	}
+	return cost;
 }
 
 void utpool_store_count(struct pool_engine *e, struct store *st, struct record *r, int sign)
@@ -227,13 +249,39 @@ void utpool_store_count(struct pool_engine *e, struct store *st, struct record *
 	e->nr_items += sign;
 	c->nr_items += sign;
 	c->key_bytes += sign * (int64_t)r->key_len;
-	c->value_bytes += sign * (int64_t)r->value_len;
-	add_charge(st, sign * (int64_t)store_charge(utpool_store_record_cost(e, r)));
+	c->value_bytes += sign * (int64_t)record_full_len(r);
+	if (r->packed) {
+		c->nr_packed += sign;
+		st->pool->spared_bytes += sign * ((int64_t)record_full_len(r) - r->value_len);
+	}
+	add_charge(st, sign * (int64_t)store_charge(log_record_len(&e->log, r)));
+}
+
+void utpool_store_packed(struct pool_engine *e, struct store *st, struct record *packed,
+			 uint32_t spared)
+{
+	utpool_store_add_bytes(e, st, -(int64_t)spared);
+	add_charge(st, -(int64_t)spared);
+	st->pool->counters.nr_packed++;
+	st->pool->spared_bytes += record_full_len(packed) - packed->value_len;
+}
+
+void utpool_store_referred(struct pool_engine *e, struct store *st, struct record *r,
+			   struct record *reference)
+{
+	int64_t bytes = (int64_t)log_record_len(&e->log, reference) - log_record_len(&e->log, r);
+
+	utpool_store_add_bytes(e, st, bytes);
+	add_charge(st, bytes);
+	if (!r->packed)
+		return;
+	st->pool->counters.nr_packed--;
+	st->pool->spared_bytes -= record_full_len(r) - r->value_len;
 }
 
 /*
- * The record and, when it has some, its chunks are dead: in that order, they are nothing without
- * it. Unless a save has taken them over.
+ * The record and, when no other leads to them and no save keeps them, its chunks are dead: in
+ * that order, they are nothing without it.
  */
 static void bury(struct pool_engine *e, struct store *st, struct record *r, uint64_t off)
 {
@@ -242,8 +290,8 @@ static void bury(struct pool_engine *e, struct store *st, struct record *r, uint
 
 	utpool_store_add_bytes(e, st, -(int64_t)log_record_len(&e->log, r));
 	engine_bury(e, off);
-	if (large && l->store)
-		utpool_large_free(e, l);
+	if (large)
+		utpool_large_unref(e, l, st);
 }
 
 static void forget(struct pool_engine *e, struct store *st, uint64_t off)
@@ -257,7 +305,7 @@ static void forget(struct pool_engine *e, struct store *st, uint64_t off)
 }
 
 /*
- * One VALUE takes another's place in @slot: what counts is how they differ, mostly
+ * One plain VALUE takes another's place in @slot: what counts is how they differ, mostly
  * nothing. Counting one down and the other up was a third of a put.
  */
 static void replace_value(struct pool_engine *e, struct store *st, uint64_t *slot, uint64_t entry)
@@ -288,7 +336,7 @@ static int link_record(struct pool_engine *e, struct store *st, const struct utm
 
 	if (slot) {
 		if (r->type == RECORD_VALUE &&
-		    log_record(&e->log, index_off(*slot))->type == RECORD_VALUE) {
+		    record_is_plain(log_record(&e->log, index_off(*slot)))) {
 			replace_value(e, st, slot, index_entry(key->hash, off));
 			return 0;
 		}

@@ -96,7 +96,9 @@ static int pool_create(struct utmem_tenant *t, const struct utmem_pool_spec *spe
 		return err;
 	p->incoming = incoming;
 	p->id = id ? id : ++e->last_pool_id;
-	err = e->hooks->pool_init(p);
+	err = utpool_pool_options_set(p, &e->default_options);
+	if (!err)
+		err = e->hooks->pool_init(p);
 	if (err) {
 		utpool_free(e, p, sizeof(*p));
 		return err;
@@ -368,6 +370,7 @@ struct utmem_pool_kind utpool_pool_kind(const struct utmem_pool *p)
 void utpool_pool_stat(const struct utmem_pool *p, struct utmem_pool_counters *out)
 {
 	*out = p->counters;
+	out->stored_bytes = out->value_bytes - p->spared_bytes;
 }
 
 struct utmem_pool *utpool_pool_next(struct utmem_tenant *t, struct utmem_pool *after)
@@ -472,6 +475,8 @@ static void tenant_free(struct utmem_tenant *t)
 		utpool_pool_destroy(list_entry(l, struct utmem_pool, link));
 	while ((l = list_after(&t->destroyed, NULL)))
 		pool_free(list_entry(l, struct utmem_pool, link));
+	if (e->hooks->tenant_drop)
+		e->hooks->tenant_drop(t);
 	list_del(&t->link);
 	utpool_free(e, t, sizeof(*t));
 }
@@ -506,6 +511,7 @@ void utpool_tenant_stat(struct utmem_tenant *t, struct utmem_tenant_stat *out)
 	out->quota_bytes = t->quota_bytes;
 	out->used_bytes = t->used_bytes;
 	out->ephemeral_bytes = t->evictable_bytes;
+	out->shared_bytes = t->shared_bytes;
 	out->nr_pools = t->nr_pools;
 	out->weight = t->weight;
 }
@@ -528,6 +534,7 @@ void utpool_tenants_init(struct utmem_engine *e, const struct utmem_engine_ops *
 	e->private_bytes = 0;
 	e->last_pool_id = 0;
 	e->last_stream_id = 0;
+	e->default_options = (struct utmem_pool_options){0};
 	list_init(&e->tenants);
 	list_init(&e->streams);
 }

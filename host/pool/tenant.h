@@ -19,6 +19,7 @@
 #define UTPOOL_POOLS_PER_TENANT 1024u
 
 struct store;
+struct commons;
 
 /* What an engine adds to the life of a pool. */
 struct tenant_hooks {
@@ -26,6 +27,10 @@ struct tenant_hooks {
 	int (*pool_init)(struct utmem_pool *p);
 	/* Required. The pool's values and their charge are gone; called once for each pool. */
 	void (*pool_drop)(struct utmem_pool *p);
+	/* Required. @o, which is valid, is to be its pool's options: get what they need. 0 or -errno. */
+	int (*options_prepare)(struct utmem_pool *p, const struct utmem_pool_options *o);
+	/* Optional. The tenant goes, and its pools are gone. */
+	void (*tenant_drop)(struct utmem_tenant *t);
 	/* Required. The quota has changed: drop what may be dropped until it fits. */
 	void (*quota_fit)(struct utmem_tenant *t);
 };
@@ -36,6 +41,7 @@ struct utmem_engine {
 	struct utmem_memory mem;
 	uint64_t private_bytes; /* taken with alloc and not yet freed */
 	uint64_t last_pool_id;
+	struct utmem_pool_options default_options; /* of a new pool */
 	uint64_t index_age; /* grows when pointers into an index (of any pool) become invalid */
 	struct list tenants;
 	struct list streams;	 /* in progress, of all pools */
@@ -52,7 +58,10 @@ struct utmem_tenant {
 	struct utmem_pool *hand; /* where eviction goes on; NULL: at the first */
 	uint64_t quota_bytes;
 	uint64_t used_bytes;	  /* over all pools, streams in progress included */
-	uint64_t evictable_bytes; /* the part of it that is values of ephemeral pools */
+	uint64_t evictable_bytes; /* the part of it that is values of ephemeral pools only */
+	uint64_t shared_bytes;	  /* the part of it that is values of several pools */
+	struct commons *commons;  /* these values; NULL: no pool of it has asked for dedup */
+	bool packs;		  /* has, or had, pools whose values are packed or shared */
 	uint32_t weight;	  /* what evictable_bytes is divided by where the arena is short */
 	bool loses;	     /* values by eviction for the arena's sake, as share.c saw it last */
 	uint32_t evict_left; /* steps of eviction that its puts may still take in evict_turn */
@@ -74,7 +83,10 @@ struct utmem_pool {
 		*store; /* what the pool contains; NULL in the null engine and once destroyed */
 	struct utmem_save *save; /* under way; its next value may be about to die */
 	struct utmem_pool_counters counters;
+	uint64_t spared_bytes; /* what packing and sharing save of counters.value_bytes */
+	struct utmem_pool_options options;
 	struct utmem_pool_kind kind;
+	bool marks_used;  /* somebody wants to know which values are read */
 	uint32_t nr_refs; /* attachments and streams */
 	bool destroyed;
 	bool incoming;	      /* on tenant->incoming: its content is to be another pool's */
@@ -146,6 +158,14 @@ struct utmem_pool_kind utpool_pool_kind(const struct utmem_pool *p);
 void utpool_pool_stat(const struct utmem_pool *p, struct utmem_pool_counters *out);
 struct utmem_pool *utpool_pool_next(struct utmem_tenant *t, struct utmem_pool *after);
 uint64_t utpool_hash(const struct utmem_engine *e, const void *key, uint32_t len);
+
+/* ---- options.c: the same for every engine ---- */
+
+/* Fill in what is not said. 0, -EINVAL. */
+int utpool_options_check(struct utmem_pool_options *o);
+int utpool_pool_options_set(struct utmem_pool *p, const struct utmem_pool_options *o);
+struct utmem_pool_options utpool_pool_options(const struct utmem_pool *p);
+int utpool_default_options_set(struct utmem_engine *e, const struct utmem_pool_options *o);
 
 /* 0, -EINVAL (empty), -E2BIG: what every call with a key asks first. */
 static inline int utpool_key_check(const struct utmem_key *key)

@@ -214,7 +214,7 @@ static void forge_store(struct world *w, struct input *in)
 	default:
 		st->pool[take(in, 1) % sizeof(st->pool)] = (char)take(in, 1);
 	}
-	st->checksum = utpool_meta_store_checksum(&m, st);
+	utpool_meta_store_seal(&m, st);
 }
 
 static void damage(struct world *w, struct input *in)

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 flags=(-Wall -Wextra -Werror -O2 -Ilibutmem/include -Iguest/ring)
-static=("$B/libutmem.a" "$B/libutmemservice.a" "$B/libutmempool.a" -lxxhash -pthread)
+static=("$B/libutmem.a" "$B/libutmemservice.a" "$B/libutmempool.a" -lxxhash -llz4 -lzstd -pthread)
 export LD_LIBRARY_PATH=$B
 
 for name in hello pipeline eventloop; do

@@ -328,29 +328,104 @@ static inline void fill_value(void *buf, size_t len, uint64_t seed)
 
 /* ---- the checker ---- */
 
-struct check_sums {
-	uint64_t filled, live, nr_free, nr_hot;
+/* What the records of a store, and those that lead to a large value, add up to. */
+struct check_store {
+	uint64_t log_bytes, charged, value_bytes, spared_bytes, nr_packed, nr_shared;
 };
 
-static inline void check_keyed(struct pool_engine *e, struct record *r, uint64_t off)
+struct check_large {
+	uint32_t nr_refs, nr_persistent;
+};
+
+struct check_sums {
+	uint64_t filled, live, nr_free, nr_hot;
+	struct check_store *stores;
+	struct check_large *larges;
+};
+
+static inline void check_reference(struct pool_engine *e, struct store *st, struct record *r,
+				   uint64_t off, struct check_sums *s)
+{
+	struct large *l = idmap_get(&e->larges, record_large(r).id);
+	struct check_large *seen = &s->larges[record_large(r).id];
+
+	assert_non_null(l);
+	assert_int_equal(l->total, r->value_len);
+	if (l->commons)
+		assert_null(l->store);
+	else
+		assert_ptr_equal(l->store, st);
+	if (!l->shared && st->pool)
+		assert_int_equal(l->record_off, off);
+	s->stores[st->id].nr_shared += l->shared;
+	/* all but the first of a pool's keys save all of it; what is in common is not the pool's */
+	if (l->commons || seen->nr_refs)
+		s->stores[st->id].spared_bytes += l->total;
+	seen->nr_refs++;
+	seen->nr_persistent += !st->ephemeral;
+}
+
+static inline void check_keyed(struct pool_engine *e, struct record *r, uint64_t off,
+			       struct check_sums *s)
 {
 	struct store *st = idmap_get(&e->stores, r->store);
-	struct large *l;
+	struct check_store *sum;
 	uint64_t hash;
 
 	assert_non_null(st);
-	if (r->type == RECORD_LARGE) {
-		l = idmap_get(&e->larges, record_large(r).id);
-		assert_non_null(l);
-		assert_ptr_equal(l->store, st);
-		assert_int_equal(l->total, r->value_len);
-		if (st->pool)
-			assert_int_equal(l->record_off, off);
-	}
+	sum = &s->stores[st->id];
+	if (r->type == RECORD_LARGE)
+		check_reference(e, st, r, off, s);
+	sum->log_bytes += log_record_len(&e->log, r);
+	sum->charged += log_record_len(&e->log, r) + INDEX_SHARE;
+	sum->value_bytes += record_full_len(r);
+	sum->spared_bytes += record_full_len(r) - r->value_len;
+	sum->nr_packed += r->packed;
 	if (!st->pool)
 		return;
 	hash = utpool_hash(&e->base, record_key(r), r->key_len);
 	assert_non_null(utpool_index_find_at(&st->index, hash, off));
+}
+
+/* Everything about the large values, and what of them their stores are charged. */
+static inline void check_larges(struct pool_engine *e, struct check_sums *s)
+{
+	struct check_store *sum;
+	struct large *l;
+	uint32_t id, no, nr_packed;
+	uint64_t bytes, saved;
+	struct record *r;
+
+	for (id = 0; id < e->larges.nr_slots; id++) {
+		l = idmap_get(&e->larges, id);
+		if (!l)
+			continue;
+		assert_int_equal(l->nr_refs, s->larges[id].nr_refs);
+		for (bytes = saved = nr_packed = no = 0; no < l->nr_chunks; no++) {
+			if (l->chunk_off[no] == LOG_NONE)
+				continue;
+			r = log_record(&e->log, l->chunk_off[no]);
+			bytes += log_record_len(&e->log, r);
+			saved += record_full_len(r) - r->value_len;
+			nr_packed += r->packed;
+		}
+		assert_int_equal(l->log_bytes, bytes);
+		if (l->store && !l->store->pool) {
+			s->stores[l->store->id].log_bytes += bytes;
+			continue;
+		}
+		assert_int_equal(l->spared_bytes, saved);
+		assert_int_equal(l->nr_packed, nr_packed);
+		if (l->commons)
+			assert_int_equal(l->nr_persistent, s->larges[id].nr_persistent);
+		if (!l->store)
+			continue;
+		sum = &s->stores[l->store->id];
+		sum->log_bytes += bytes;
+		sum->charged += utpool_large_own_cost(l);
+		sum->spared_bytes += saved;
+		sum->nr_packed += !!nr_packed;
+	}
 }
 
 static inline void check_stream(struct pool_engine *e, struct record *r, uint64_t off)
@@ -394,7 +469,7 @@ static inline void check_segment(struct pool_engine *e, struct segment *seg, str
 		else if (r->type == RECORD_STREAM)
 			check_stream(e, r, start + pos);
 		else
-			check_keyed(e, r, start + pos);
+			check_keyed(e, r, start + pos, s);
 	}
 	assert_int_equal(pos, seg->fill);
 	assert_int_equal(dead, seg->dead);
@@ -406,9 +481,9 @@ static inline void check_segment(struct pool_engine *e, struct segment *seg, str
 	s->live += segment_live(seg);
 }
 
-static inline void check_log(struct pool_engine *e)
+static inline void check_log(struct pool_engine *e, struct check_sums *sums)
 {
-	struct check_sums s = {0};
+	struct check_sums s = *sums;
 	struct list *l = NULL;
 	uint32_t i;
 
@@ -461,7 +536,17 @@ struct check_totals {
 	uint64_t nr_items, ephemeral, dying;
 };
 
-static inline void check_stores(struct pool_engine *e, struct check_totals *sum)
+static inline void check_pool(struct utmem_pool *p, const struct check_store *seen)
+{
+	assert_int_equal(p->store->charged_bytes, seen->charged);
+	assert_int_equal(p->counters.value_bytes, seen->value_bytes);
+	assert_int_equal(p->spared_bytes, seen->spared_bytes);
+	assert_int_equal(p->counters.nr_packed, seen->nr_packed);
+	assert_int_equal(p->counters.nr_shared, seen->nr_shared);
+}
+
+static inline void check_stores(struct pool_engine *e, struct check_totals *sum,
+				const struct check_sums *seen)
 {
 	struct store *st;
 	uint32_t id;
@@ -471,28 +556,61 @@ static inline void check_stores(struct pool_engine *e, struct check_totals *sum)
 		if (!st)
 			continue;
 		assert_int_equal(st->id, id);
+		assert_int_equal(st->log_bytes, seen->stores[id].log_bytes);
 		if (!st->pool) {
 			sum->dying += st->log_bytes;
 			continue;
 		}
 		assert_ptr_equal(st->pool->store, st);
+		check_pool(st->pool, &seen->stores[id]);
 		assert_int_equal(check_index(e, st), st->pool->counters.nr_items);
 		sum->nr_items += st->pool->counters.nr_items;
 		sum->ephemeral += st->ephemeral ? st->log_bytes : 0;
 	}
 }
 
-static inline void check_tenant(struct utmem_tenant *t)
+/* What several pools share: nobody's, when its tenant is gone. */
+static inline void check_commons(struct pool_engine *e, struct check_totals *sum)
 {
-	uint64_t used = 0, evictable = 0;
+	struct utmem_tenant *t;
+	struct large *l;
+	uint32_t id;
+
+	for (id = 0; id < e->larges.nr_slots; id++) {
+		l = idmap_get(&e->larges, id);
+		if (!l || !l->commons)
+			continue;
+		for (t = NULL; (t = utpool_tenant_next(&e->base, t));)
+			if (t->commons == l->commons)
+				break;
+		sum->ephemeral += t && !l->nr_persistent ? l->log_bytes : 0;
+		sum->dying += t ? 0 : l->log_bytes;
+	}
+}
+
+static inline void check_tenant(struct pool_engine *e, struct utmem_tenant *t)
+{
+	uint64_t used = 0, evictable = 0, cost;
 	struct utmem_pool *p;
 	struct list *l = NULL;
+	struct large *common;
+	uint32_t id;
+
+	for (id = 0; t->commons && id < e->larges.nr_slots; id++) {
+		common = idmap_get(&e->larges, id);
+		if (!common || common->commons != t->commons)
+			continue;
+		cost = utpool_large_own_cost(common);
+		used += cost;
+		evictable += common->nr_persistent ? 0 : cost;
+	}
+	assert_int_equal(used, t->shared_bytes);
 
 	for (p = NULL; (p = utpool_pool_next(t, p));) {
 		used += p->counters.used_bytes;
 		evictable += p->kind.ephemeral ? p->store->charged_bytes : 0;
 		assert_true(p->counters.used_bytes >=
-			    p->counters.key_bytes + p->counters.value_bytes);
+			    p->counters.key_bytes + p->counters.value_bytes - p->spared_bytes);
 	}
 	while ((l = list_after(&t->incoming, l)))
 		used += list_entry(l, struct utmem_pool, link)->counters.used_bytes;
@@ -508,16 +626,22 @@ static inline void check_but_reserve(struct fixture *f)
 	struct pool_engine *e = (struct pool_engine *)f->engine;
 	struct check_totals sum = {0};
 	struct utmem_tenant *t = NULL;
+	struct check_sums seen = {.stores = calloc(e->stores.nr_slots + 1, sizeof(*seen.stores)),
+				  .larges = calloc(e->larges.nr_slots + 1, sizeof(*seen.larges))};
 	uint64_t promised = 0;
 	struct list *l = NULL;
 
-	check_log(e);
-	check_stores(e, &sum);
+	check_log(e, &seen);
+	check_larges(e, &seen);
+	check_stores(e, &sum, &seen);
+	check_commons(e, &sum);
+	free(seen.stores);
+	free(seen.larges);
 	assert_int_equal(sum.nr_items, e->nr_items);
 	assert_int_equal(sum.ephemeral, e->ephemeral_bytes);
 	assert_int_equal(sum.dying, e->dying_bytes);
 	while ((t = utpool_tenant_next(f->engine, t)))
-		check_tenant(t);
+		check_tenant(e, t);
 	while ((l = list_after(&e->base.streams, l)))
 		promised += list_entry(l, struct utmem_stream, link)->promised;
 	assert_int_equal(promised, e->promised_bytes);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The engine against a trivial model: random operations on persistent and ephemeral
- * pools of two tenants, in an arena that is too small for all of them.
+ * pools of two tenants, in an arena that is too small for all of them; with values as they
+ * come, and with every way to store them in less, changed all the time.
  */
 #include "pool_fixture.h"
 
@@ -28,7 +29,8 @@ struct model {
 	struct utmem_tenant *tenants[NR_TENANTS];
 	struct model_pool pools[NR_TENANTS * NR_POOLS];
 	uint64_t random, seed, op;
-	uint64_t nr_refused, nr_missed;
+	uint64_t nr_refused, nr_missed, nr_packed, nr_shared;
+	bool options;			      /* values are packed and shared, now and then */
 	struct utmem_key_hint hints[NR_KEYS]; /* of some pool, from some time ago */
 	uint8_t want[VALUE_MAX], got[VALUE_MAX];
 };
@@ -79,6 +81,41 @@ static uint32_t pick_len(struct model *m)
 	}
 }
 
+/* Contents of which there are many: equal values have equal lengths. */
+static const uint32_t common_len[] = {0, 255, 256, 300, 1000, 3000, 4000, 20000};
+
+enum content { CONTENT_RANDOM, CONTENT_TEXT, CONTENT_COMMON, CONTENT_COMMON_TEXT, NR_CONTENTS };
+
+static uint32_t pick_content_len(struct model *m)
+{
+	uint64_t kind = m->seed % NR_CONTENTS;
+
+	if (!m->options || kind < CONTENT_COMMON)
+		return pick_len(m);
+	return common_len[m->seed / NR_CONTENTS % (sizeof(common_len) / sizeof(common_len[0]))];
+}
+
+static void fill_text(uint8_t *buf, uint32_t len, uint64_t seed)
+{
+	char word[32];
+	uint32_t i, n = (uint32_t)snprintf(word, sizeof(word), "value %lu, ", (unsigned long)seed);
+
+	for (i = 0; i < len; i++)
+		buf[i] = (uint8_t)word[i % n];
+}
+
+static void fill_want(struct model *m, uint32_t len, uint64_t seed)
+{
+	uint64_t kind = m->options ? seed % NR_CONTENTS : CONTENT_RANDOM;
+
+	if (kind >= CONTENT_COMMON)
+		seed = seed / NR_CONTENTS % (sizeof(common_len) / sizeof(common_len[0]));
+	if (kind == CONTENT_TEXT || kind == CONTENT_COMMON_TEXT)
+		fill_text(m->want, len, seed);
+	else
+		fill_value(m->want, len, seed);
+}
+
 static void model_set(struct model *m, struct model_value *v, uint32_t len)
 {
 	v->there = true;
@@ -108,7 +145,7 @@ static void check_get(struct model *m, struct model_pool *p, uint32_t no)
 		assert_int_equal(out.version, v->version);
 	v->version = out.version;
 	n = off < v->len ? v->len - off : 0;
-	fill_value(m->want, v->len, v->seed);
+	fill_want(m, v->len, v->seed);
 	assert_memory_equal(m->got, m->want + off, n);
 }
 
@@ -140,25 +177,27 @@ static void do_put(struct model *m, struct model_pool *p, uint32_t no)
 {
 	struct utmem_key key = pick_key(m, no);
 	enum utmem_put_if cond = pick(m, 4) ? UTMEM_PUT_ALWAYS : pick(m, 3);
-	uint32_t len = pick_len(m);
 	bool was = there(m, p, no);
+	uint32_t len;
 
 	m->seed++;
-	fill_value(m->want, len, m->seed);
+	len = pick_content_len(m);
+	fill_want(m, len, m->seed);
 	after_put(m, p, no, len, cond, was, m->f.ops->put(p->pool, &key, m->want, len, cond));
 }
 
 static void do_stream(struct model *m, struct model_pool *p, uint32_t no)
 {
 	struct utmem_key key = pick_key(m, no);
-	uint32_t len = pick_len(m), done, part;
+	uint32_t len, done, part;
 	const struct utmem_engine_ops *ops = m->f.ops;
 	struct utmem_stream *s;
 	bool was;
 	int err;
 
 	m->seed++;
-	fill_value(m->want, len, m->seed);
+	len = pick_content_len(m);
+	fill_want(m, len, m->seed);
 	err = ops->stream_begin(p->pool, &key, len, &s);
 	if (err) {
 		assert_int_equal(err, -ENOSPC);
@@ -199,6 +238,24 @@ static void do_flush(struct model *m, struct model_pool *p)
 		p->value[no].there = false;
 }
 
+/* Other options, or none; then a pause in which what is cold is looked for. */
+static void do_options(struct model *m, struct model_pool *p)
+{
+	struct utmem_pool_options o = {.compress = pick(m, 3), .dedup = pick(m, 2)};
+	struct utmem_pool_counters c;
+	uint32_t i;
+
+	if (!m->options)
+		return;
+	if (pick(m, 2))
+		assert_int_equal(m->f.ops->pool_options_set(p->pool, &o), 0);
+	for (i = pick(m, 200); i; i--)
+		m->f.ops->maintain(m->f.engine, 64 * KIB);
+	c = counters(&m->f, p->pool);
+	m->nr_packed += c.nr_packed;
+	m->nr_shared += c.nr_shared;
+}
+
 static void check_quotas(struct model *m)
 {
 	struct utmem_tenant_stat st;
@@ -225,6 +282,8 @@ static void step(struct model *m)
 		do_del(m, p, no);
 	else if (what < 998)
 		do_flush(m, p);
+	else if (what < 999)
+		do_options(m, p);
 	else
 		m->f.ops->maintain(m->f.engine, 64 * KIB);
 	check_quotas(m);
@@ -245,7 +304,7 @@ static void open_model(struct model *m, size_t arena_len, uint64_t quota)
 	}
 }
 
-static void run(size_t arena_len, uint64_t quota, uint64_t seed)
+static void run(size_t arena_len, uint64_t quota, uint64_t seed, bool options)
 {
 	struct model *m = malloc(sizeof(*m));
 	uint32_t i, no;
@@ -253,6 +312,7 @@ static void run(size_t arena_len, uint64_t quota, uint64_t seed)
 	assert_non_null(m);
 	open_model(m, arena_len, quota);
 	m->random = seed;
+	m->options = options;
 	print_message("seed %lu\n", (unsigned long)seed);
 	for (m->op = 0; m->op < NR_OPS; m->op++) {
 		step(m);
@@ -266,6 +326,8 @@ static void run(size_t arena_len, uint64_t quota, uint64_t seed)
 	/* the run was worth something: there was want of room, and eviction */
 	assert_true(m->nr_refused > 0);
 	assert_true(m->nr_missed > 0);
+	assert_int_equal(m->nr_packed > 0, options);
+	assert_int_equal(m->nr_shared > 0, options);
 	settle(&m->f);
 	check(&m->f);
 	fixture_close(&m->f);
@@ -275,13 +337,25 @@ static void run(size_t arena_len, uint64_t quota, uint64_t seed)
 static void engine_agrees_with_model_when_quota_is_short(void **state)
 {
 	(void)state;
-	run(16 * MIB, 700 * KIB, 1);
+	run(16 * MIB, 700 * KIB, 1, false);
+}
+
+static void engine_agrees_with_model_when_values_are_packed_and_shared(void **state)
+{
+	(void)state;
+	run(2 * MIB, 900 * KIB, 3, true);
+}
+
+static void engine_agrees_with_model_when_packing_is_all_the_room_there_is(void **state)
+{
+	(void)state;
+	run(MIB, 16 * MIB, 4, true);
 }
 
 static void engine_agrees_with_model_when_arena_is_short(void **state)
 {
 	(void)state;
-	run(MIB, 16 * MIB, 2);
+	run(MIB, 16 * MIB, 2, false);
 }
 
 int main(void)
@@ -289,6 +363,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(engine_agrees_with_model_when_quota_is_short),
 		cmocka_unit_test(engine_agrees_with_model_when_arena_is_short),
+		cmocka_unit_test(engine_agrees_with_model_when_values_are_packed_and_shared),
+		cmocka_unit_test(engine_agrees_with_model_when_packing_is_all_the_room_there_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
