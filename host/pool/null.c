@@ -28,6 +28,13 @@ static int null_options_prepare(struct utmem_pool *p, const struct utmem_pool_op
 	return o->compress || o->dedup ? -EOPNOTSUPP : 0;
 }
 
+static int null_default_options_set(struct utmem_engine *e, const struct utmem_pool_options *o)
+{
+	int err = null_options_prepare(NULL, o);
+
+	return err ? err : utpool_default_options_set(e, o);
+}
+
 static void null_quota_fit(struct utmem_tenant *t)
 {
 	(void)t;
@@ -216,7 +223,7 @@ const struct utmem_engine_ops utmem_engine_null = {
 	.pool_kind = utpool_pool_kind,
 	.pool_options_set = utpool_pool_options_set,
 	.pool_options = utpool_pool_options,
-	.default_options_set = utpool_default_options_set,
+	.default_options_set = null_default_options_set,
 	.pool_stat = utpool_pool_stat,
 	.pool_next = utpool_pool_next,
 	.hash = utpool_hash,

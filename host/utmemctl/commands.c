@@ -17,9 +17,10 @@
 
 static const char *const tenant_columns[] = {"name", "used_bytes", "quota_bytes", "pools",
 					     "vm",   "clients",	   NULL};
-static const char *const pool_columns[] = {"tenant",  "name",	    "kind", "shared", "owner",
-					   "items",   "used_bytes", "puts", "gets",   "hits",
-					   "evicted", "refused",    NULL};
+static const char *const pool_columns[] = {
+	"tenant", "name",  "kind",	  "shared",	  "owner",   "compress",
+	"dedup",  "items", "value_bytes", "stored_bytes", "ratio",   "used_bytes",
+	"puts",	  "gets",  "hits",	  "evicted",	  "refused", NULL};
 static const char *const traffic_columns[] = {"name",	   "vm",      "clients",   "queues",
 					      "requests",  "batches", "doorbells", "wakes",
 					      "malformed", "broken",  NULL};
@@ -146,6 +147,47 @@ static int pool_grant(const struct arguments *a)
 	return send_only(a, "pool grant", args);
 }
 
+/* NAME=VALUE to a member of @args. Return: 0, or the exit code. */
+static int add_option(cJSON *args, char *word)
+{
+	char *value = strchr(word, '=');
+	uint64_t bytes;
+
+	if (!value)
+		return wrong("not OPTION=VALUE:", word);
+	*value++ = '\0';
+	if (!strcmp(word, "compress") || !strcmp(word, "dedup")) {
+		cJSON_AddStringToObject(args, word, value);
+		return 0;
+	}
+	if (strcmp(word, "compress_least"))
+		return wrong("no such option (compress, compress_least, dedup):", word);
+	if (size_parse(value, &bytes))
+		return wrong("not a size (digits and at most one of k, m, g, t):", value);
+	cJSON_AddNumberToObject(args, word, (double)bytes);
+	return 0;
+}
+
+static int pool_set(const struct arguments *a)
+{
+	char *pool = strchr(a->words[2], '/');
+	cJSON *args;
+	int i, status = 0;
+
+	if (!pool)
+		return wrong("not TENANT/POOL:", a->words[2]);
+	*pool = '\0';
+	args = cJSON_CreateObject();
+	cJSON_AddStringToObject(args, "tenant", a->words[2]);
+	cJSON_AddStringToObject(args, "pool", pool + 1);
+	for (i = 3; i < a->nr_words && !status; i++)
+		status = add_option(args, a->words[i]);
+	if (!status)
+		return send_only(a, "pool set", args);
+	cJSON_Delete(args);
+	return status;
+}
+
 /* ---- stats ---- */
 
 static void print_stats(const cJSON *result)
@@ -223,6 +265,12 @@ static const struct {
 	 pool_verify,
 	 "pool verify FILE|-",
 	 "is it a whole saved pool? Needs no utmemd"},
+	{{"pool", "set"},
+	 4,
+	 6,
+	 pool_set,
+	 "pool set TENANT/POOL OPTION=VALUE ...",
+	 "compress=none|lz4|zstd, compress_least=SIZE, dedup=off|tenant"},
 	{{"stats", NULL}, 1, 1, stats, "stats [--json]", "what is counted"},
 	{{"upgrade", NULL},
 	 1,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns how values look to people. Called by commands.c. Only blanks between
- * columns; a member whose name ends in _bytes is a size.
+ * columns; a member whose name ends in _bytes is a size, "ratio" has two digits after the point.
  */
 #include <cjson/cJSON.h>
 #include <inttypes.h>
@@ -13,7 +13,8 @@
 #include "host/utmemd/size.h"
 
 #define CELL_LEN 80 /* a name is at most 63 */
-#define COLUMNS_MAX 16
+#define COLUMNS_MAX 20
+#define RATIO "ratio" /* two digits of it */
 
 #define BYTES "_bytes"
 
@@ -30,6 +31,8 @@ static void cell_format(char cell[CELL_LEN], const cJSON *o, const char *name)
 
 	if (cJSON_IsNumber(v) && is_size(name))
 		size_round(cell, (uint64_t)cJSON_GetNumberValue(v));
+	else if (cJSON_IsNumber(v) && !strcmp(name, RATIO))
+		snprintf(cell, CELL_LEN, "%.2f", cJSON_GetNumberValue(v));
 	else if (cJSON_IsNumber(v))
 		snprintf(cell, CELL_LEN, "%" PRIu64, (uint64_t)cJSON_GetNumberValue(v));
 	else if (cJSON_IsBool(v))

@@ -12,6 +12,7 @@
 
 #include "host/utmemd/commands.h"
 #include "host/utmemd/daemon.h"
+#include "host/utmemd/pool_options.h"
 #include "host/utmemd/restore.h"
 #include "host/utmemd/save.h"
 #include "host/utmemd/stats.h"
@@ -197,6 +198,20 @@ static int run_pool_list(struct command *c)
 	return c->result ? 0 : fail(c, -ENOMEM, "no memory");
 }
 
+/* The pool that "tenant" and "pool" name. */
+static int arg_pool(struct command *c, struct tenant **owner, struct utmem_pool **out)
+{
+	const char *name;
+	int err = arg_tenant(c, "tenant", owner);
+
+	if (!err)
+		err = arg_text(c, "pool", &name);
+	if (err)
+		return err;
+	*out = tenant_pool_find(*owner, name);
+	return *out ? 0 : fail(c, -ENOENT, "tenant %s has no pool %.64s", (*owner)->name, name);
+}
+
 static int fail_transfer(struct command *c, int err, const char *what, const char *tenant,
 			 const char *pool)
 {
@@ -216,18 +231,12 @@ static int run_pool_save(struct command *c)
 {
 	struct utmem_pool *p;
 	struct tenant *owner;
-	const char *name;
-	int err = arg_tenant(c, "tenant", &owner);
+	int err = arg_pool(c, &owner, &p);
 
-	if (!err)
-		err = arg_text(c, "pool", &name);
 	if (err)
 		return err;
-	p = tenant_pool_find(owner, name);
-	if (!p)
-		return fail(c, -ENOENT, "tenant %s has no pool %.64s", owner->name, name);
 	err = save_open(owner, p, &c->transfer);
-	return err ? fail_transfer(c, err, "save", owner->name, name) : 0;
+	return err ? fail_transfer(c, err, "save", owner->name, utmem_ops(p)->pool_name(p)) : 0;
 }
 
 static int run_pool_restore(struct command *c)
@@ -243,6 +252,73 @@ static int run_pool_restore(struct command *c)
 	err = restore_open(owner, name, arg_true(c, "create"), arg_true(c, "replace"),
 			   &c->transfer);
 	return err ? fail_transfer(c, err, "restore", owner->name, name) : 0;
+}
+
+/* What an argument says, if it is there. */
+static int arg_compress(struct command *c, struct utmem_pool_options *o)
+{
+	const char *word;
+	int err;
+
+	if (!cJSON_HasObjectItem(c->args, "compress"))
+		return 0;
+	err = arg_text(c, "compress", &word);
+	if (!err && pool_options_set_compress(o, word))
+		return fail(c, -EINVAL, "compress: %.64s is none of: " POOL_COMPRESS_WORDS, word);
+	return err;
+}
+
+static int arg_compress_least(struct command *c, struct utmem_pool_options *o)
+{
+	uint64_t least;
+	int err;
+
+	if (!cJSON_HasObjectItem(c->args, "compress_least"))
+		return 0;
+	err = arg_bytes(c, "compress_least", &least);
+	if (err)
+		return err;
+	if (least < UTMEM_COMPRESS_LEAST_MIN || least > UTMEM_COMPRESS_LEAST_MAX)
+		return fail(c, -EINVAL, "compress_least: not %u .. %u bytes",
+			    UTMEM_COMPRESS_LEAST_MIN, UTMEM_COMPRESS_LEAST_MAX);
+	o->compress_least = (uint32_t)least;
+	return 0;
+}
+
+static int arg_dedup(struct command *c, struct utmem_pool_options *o)
+{
+	const char *word;
+	int err;
+
+	if (!cJSON_HasObjectItem(c->args, "dedup"))
+		return 0;
+	err = arg_text(c, "dedup", &word);
+	if (!err && pool_options_set_dedup(o, word))
+		return fail(c, -EINVAL, "dedup: %.64s is none of: " POOL_DEDUP_WORDS, word);
+	return err;
+}
+
+static int run_pool_set(struct command *c)
+{
+	struct utmem_pool_options o;
+	struct utmem_pool *p;
+	struct tenant *owner;
+	int err = arg_pool(c, &owner, &p);
+
+	if (err)
+		return err;
+	o = utmem_ops(p)->pool_options(p);
+	err = arg_compress(c, &o);
+	if (!err)
+		err = arg_compress_least(c, &o);
+	if (!err)
+		err = arg_dedup(c, &o);
+	if (err)
+		return err;
+	err = utmem_ops(p)->pool_options_set(p, &o);
+	return err ? fail(c, err, "pool %s/%s: %s", owner->name, utmem_ops(p)->pool_name(p),
+			  strerror(-err))
+		   : 0;
 }
 
 static int run_pool_grant(struct command *c)
@@ -305,15 +381,11 @@ static const struct {
 	const char *name;
 	int (*run)(struct command *c);
 } commands[] = {
-	{"tenant add", run_tenant_add},
-	{"tenant quota", run_tenant_quota},
-	{"tenant remove", run_tenant_remove},
-	{"tenant list", run_tenant_list},
-	{"pool list", run_pool_list},
-	{"pool grant", run_pool_grant},
-	{"pool save", run_pool_save},
-	{"pool restore", run_pool_restore},
-	{"stats", run_stats},
+	{"tenant add", run_tenant_add},	      {"tenant quota", run_tenant_quota},
+	{"tenant remove", run_tenant_remove}, {"tenant list", run_tenant_list},
+	{"pool list", run_pool_list},	      {"pool grant", run_pool_grant},
+	{"pool set", run_pool_set},	      {"pool save", run_pool_save},
+	{"pool restore", run_pool_restore},   {"stats", run_stats},
 };
 
 static int run(struct command *c, const cJSON *request)

@@ -14,6 +14,7 @@
 #include "host/utmemd/client.h"
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/log.h"
+#include "host/utmemd/pool_options.h"
 #include "host/utmemd/tenant.h"
 #include "host/utmemd/window.h"
 
@@ -33,6 +34,28 @@ static int service_open(struct daemon *d)
 	return err;
 }
 
+static void engine_close(struct daemon *d)
+{
+	arena_engine_close(d);
+	arena_close(d);
+}
+
+/* Of pools that are made from here on. */
+static int set_default_options(struct daemon *d)
+{
+	struct utmem_pool_options o = {0};
+	int err;
+
+	/* the table of options has let nothing else pass */
+	pool_options_set_compress(&o, d->opt->compress);
+	pool_options_set_dedup(&o, d->opt->dedup);
+	err = utmem_ops(d->engine)->default_options_set(d->engine, &o);
+	if (err)
+		log_error("engine %s: neither --compress nor --dedup: %s", d->opt->engine,
+			  strerror(-err));
+	return err;
+}
+
 static int engine_open(struct daemon *d)
 {
 	int err = arena_open(d);
@@ -40,15 +63,14 @@ static int engine_open(struct daemon *d)
 	if (err)
 		return err;
 	err = arena_engine_open(d);
-	if (err)
+	if (err) {
 		arena_release(d);
+		return err;
+	}
+	err = set_default_options(d);
+	if (err)
+		engine_close(d);
 	return err;
-}
-
-static void engine_close(struct daemon *d)
-{
-	arena_engine_close(d);
-	arena_close(d);
 }
 
 /* ---- timer ---- */

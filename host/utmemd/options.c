@@ -14,6 +14,7 @@
 #include "guest/ring/utmem_abi.h"
 #include "host/utmemd/option_value.h"
 #include "host/utmemd/options.h"
+#include "host/utmemd/pool_options.h"
 
 #define SECTION "utmemd" /* of the configuration file */
 
@@ -59,6 +60,10 @@ static const struct option_def table[] = {
 	 "period of the sign of life in every window"},
 	{"engine", "NAME", OPTION_CHOICE, AT(engine), "pool", 0, 0, "pool null",
 	 "what stores: pool, or null (nothing; to measure the rest)"},
+	{"compress", "HOW", OPTION_CHOICE, AT(compress), "none", 0, 0, POOL_COMPRESS_WORDS,
+	 "values of new pools that are not read: none, lz4 or zstd"},
+	{"dedup", "HOW", OPTION_CHOICE, AT(dedup), "off", 0, 0, POOL_DEDUP_WORDS,
+	 "equal values of new pools are stored once: off, or tenant (within one)"},
 	{"log-level", "LEVEL", OPTION_CHOICE, AT(log_level), "info", 0, 0, "error warn info debug",
 	 "the least important lines that are written"},
 };
@@ -262,6 +267,8 @@ void options_exit(struct options *o)
 	free(o->arena_file);
 	free(o->arena_pages);
 	free(o->engine);
+	free(o->compress);
+	free(o->dedup);
 	free(o->log_level);
 	free(o->tenants);
 }

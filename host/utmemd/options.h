@@ -35,6 +35,8 @@ struct options {
 	uint64_t poll_usecs;
 	uint64_t heartbeat_ms;
 	char *engine;
+	char *compress; /* of new pools, as dedup */
+	char *dedup;
 	char *log_level;
 	struct tenant_option *tenants;
 	uint32_t nr_tenants;

@@ -13,6 +13,7 @@
 #include "host/utmemd/client.h"
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/ivshmem.h"
+#include "host/utmemd/pool_options.h"
 #include "host/utmemd/stats.h"
 #include "host/utmemd/tenant.h"
 #include "host/utmemd/window.h"
@@ -77,7 +78,8 @@ static const struct metric host_metrics[] = {
 
 struct tenant_stat {
 	struct utmem_service_counters service;
-	uint64_t quota, used, pools, vm, clients, queues, doorbells;
+	uint64_t quota, used, shared, pools, vm, clients, queues, doorbells;
+	uint64_t value_bytes, stored_bytes; /* of all its pools */
 };
 
 #define TENANT(name, field)                               \
@@ -87,6 +89,9 @@ struct tenant_stat {
 static const struct metric tenant_metrics[] = {
 	TENANT("quota_bytes", quota),
 	TENANT("used_bytes", used),
+	TENANT("shared_bytes", shared),
+	TENANT("value_bytes", value_bytes),
+	TENANT("stored_bytes", stored_bytes),
 	TENANT("pools", pools),
 	TENANT("vm", vm),
 	TENANT("clients", clients),
@@ -109,7 +114,10 @@ static const struct metric pool_metrics[] = {
 	POOL("items", nr_items),
 	POOL("key_bytes", key_bytes),
 	POOL("value_bytes", value_bytes),
+	POOL("stored_bytes", stored_bytes),
 	POOL("used_bytes", used_bytes),
+	POOL("packed", nr_packed),
+	POOL("shared_values", nr_shared),
 	POOL("puts", nr_puts),
 	POOL("gets", nr_gets),
 	POOL("hits", nr_hits),
@@ -194,6 +202,28 @@ static void add_window(struct tenant_stat *stat, const struct window *w)
 	stat->doorbells += w->nr_doorbells;
 }
 
+/* What values of shared content take is no pool's. */
+static void add_pools(struct tenant_stat *stat, struct utmem_tenant *t)
+{
+	struct utmem_pool_counters counters;
+	struct utmem_pool *p = NULL;
+
+	stat->stored_bytes = stat->shared;
+	while ((p = utmem_ops(t)->pool_next(t, p))) {
+		utmem_ops(p)->pool_stat(p, &counters);
+		stat->value_bytes += counters.value_bytes;
+		stat->stored_bytes += counters.stored_bytes;
+	}
+}
+
+/* How many bytes of values there are for one that is stored; false: no memory. */
+static bool add_ratio(cJSON *o, uint64_t value_bytes, uint64_t stored_bytes)
+{
+	double ratio = stored_bytes ? (double)value_bytes / (double)stored_bytes : 1;
+
+	return cJSON_AddNumberToObject(o, "ratio", ratio);
+}
+
 cJSON *stats_tenant(struct tenant *t)
 {
 	struct tenant_stat stat = {.service = t->past, .doorbells = t->past_doorbells};
@@ -204,6 +234,8 @@ cJSON *stats_tenant(struct tenant *t)
 	utmem_ops(t->pools)->tenant_stat(t->pools, &pools);
 	stat.quota = pools.quota_bytes;
 	stat.used = pools.used_bytes;
+	stat.shared = pools.shared_bytes;
+	add_pools(&stat, t->pools);
 	stat.pools = pools.nr_pools;
 	stat.vm = t->vm != NULL;
 	stat.clients = t->nr_clients;
@@ -216,7 +248,12 @@ cJSON *stats_tenant(struct tenant *t)
 		cJSON_Delete(o);
 		return NULL;
 	}
-	return add_metrics(o, tenant_metrics, NR(tenant_metrics), &stat);
+	o = add_metrics(o, tenant_metrics, NR(tenant_metrics), &stat);
+	if (o && !add_ratio(o, stat.value_bytes, stat.stored_bytes)) {
+		cJSON_Delete(o);
+		return NULL;
+	}
+	return o;
 }
 
 cJSON *stats_tenants(struct daemon *d)
@@ -250,15 +287,25 @@ static bool add_pool_kind(cJSON *o, const struct utmem_pool *p)
 	       cJSON_AddNumberToObject(o, "owner", kind.owner);
 }
 
+static bool add_pool_options(cJSON *o, const struct utmem_pool *p)
+{
+	struct utmem_pool_options options = utmem_ops(p)->pool_options(p);
+
+	return cJSON_AddStringToObject(o, "compress", pool_options_compress(&options)) &&
+	       cJSON_AddNumberToObject(o, "compress_least_bytes", options.compress_least) &&
+	       cJSON_AddStringToObject(o, "dedup", pool_options_dedup(&options));
+}
+
 cJSON *stats_pool(const struct utmem_pool *p)
 {
 	struct utmem_pool_counters counters;
 	cJSON *o = cJSON_CreateObject();
 
-	if (o && !add_pool_kind(o, p)) {
+	utmem_ops(p)->pool_stat(p, &counters);
+	if (o && !(add_pool_kind(o, p) && add_pool_options(o, p) &&
+		   add_ratio(o, counters.value_bytes, counters.stored_bytes))) {
 		cJSON_Delete(o);
 		return NULL;
 	}
-	utmem_ops(p)->pool_stat(p, &counters);
 	return add_metrics(o, pool_metrics, NR(pool_metrics), &counters);
 }

@@ -120,6 +120,44 @@ static void shared_pool_needs_the_operators_word(void **state)
 	link_down(&b);
 }
 
+static const char *set_pool(struct daemon *d, const char *options)
+{
+	char request[256];
+
+	snprintf(request, sizeof(request),
+		 "{\"cmd\":\"pool set\",\"args\":{\"tenant\":\"a\",\"pool\":\"set\",%s}}", options);
+	return daemon_ask(d, request);
+}
+
+static void pool_has_the_options_that_it_was_given_last(void **state)
+{
+	struct daemon *d = *state;
+	const char *list;
+	struct link a;
+	int pool;
+
+	link_up(&a, d, "a");
+	pool = utmem_pool_open(a.q, "set", UTMEM_POOL_CREATE);
+	assert_true(pool >= 0);
+	assert_non_null(
+		strstr(daemon_ask(d, "{\"cmd\":\"pool list\"}"),
+		       "\"compress\":\"none\",\"compress_least_bytes\":256,\"dedup\":\"off\""));
+	assert_non_null(
+		strstr(set_pool(d, "\"compress\":\"zstd\",\"dedup\":\"tenant\""), "\"ok\":true"));
+	assert_non_null(strstr(set_pool(d, "\"compress_least\":64"), "\"ok\":true"));
+	assert_non_null(strstr(set_pool(d, "\"compress_least\":63"), "not 64 .. 536870911 bytes"));
+	assert_non_null(strstr(set_pool(d, "\"dedup\":\"off\",\"compress\":\"zip\""),
+			       "none of: none lz4 zstd"));
+	assert_non_null(strstr(set_pool(d, "\"dedup\":\"all\""), "none of: off tenant"));
+	assert_non_null(strstr(set_pool(d, "\"dedup\":1"), "missing or no string"));
+	list = daemon_ask(d, "{\"cmd\":\"pool list\"}");
+	assert_non_null(strstr(
+		list, "\"compress\":\"zstd\",\"compress_least_bytes\":64,\"dedup\":\"tenant\""));
+	assert_non_null(strstr(list, "\"ratio\":1"));
+	assert_int_equal(utmem_pool_destroy(a.q, pool), 0);
+	link_down(&a);
+}
+
 /* The process of the other tenant keeps it, even against force, which then ends nobody. */
 static void tenant_whose_pool_another_uses_cannot_be_removed(void **state)
 {
@@ -354,6 +392,7 @@ int main(void)
 		cmocka_unit_test(two_processes_share_a_pool_of_their_tenant),
 		cmocka_unit_test(pools_of_one_name_in_two_tenants_are_two_pools),
 		cmocka_unit_test(shared_pool_needs_the_operators_word),
+		cmocka_unit_test(pool_has_the_options_that_it_was_given_last),
 		cmocka_unit_test(tenant_whose_pool_another_uses_cannot_be_removed),
 		cmocka_unit_test(pool_belongs_to_the_uid_that_made_it_and_to_root),
 		cmocka_unit_test(persistent_pool_refuses_what_does_not_fit_and_ephemeral_drops),

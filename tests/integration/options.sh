@@ -58,6 +58,9 @@ wrong 2 'utmemd: --arena-pages: 1g is none of: 4k 2m' --arena-pages 1g
 wrong 2 'utmemd: --arena-pages: the pages of --arena-file are its file system*' \
 	--arena-pages 2m --arena-file "$tmp/arena"
 wrong 2 'utmemd: --engine: disk is none of: pool null' --engine disk
+wrong 2 'utmemd: --compress: zip is none of: none lz4 zstd' --compress zip
+wrong 2 'utmemd: --dedup: all is none of: off tenant' --dedup all
+wrong 1 '*engine null: neither --compress nor --dedup: *' --engine null --compress lz4
 wrong 2 'utmemd: --log-level: loud is none of: error warn info debug' --log-level loud
 wrong 2 'utmemd: --config: * is empty' --config ''
 wrong 2 '*unrecognized option*--no-such*' --no-such

@@ -32,10 +32,14 @@ says 1 "utmemctl: $RUN/control.sock: No such file or directory (utmemd does not 
 	pool save x/y "$tmp/none"
 check "and nothing is left of the file" test ! -e "$tmp/none" -a ! -e "$tmp/none.part"
 says 2 'utmemctl: neither ro nor rw: rx' pool grant x/p y rx
+says 2 'utmemctl: not TENANT/POOL: x' pool set x compress=lz4
+says 2 'utmemctl: not OPTION=VALUE: lz4' pool set x/p lz4
+says 2 'utmemctl: no such option (compress, compress_least, dedup): zip' pool set x/p zip=1
+says 2 'utmemctl: not a size (*): 1x' pool set x/p compress_least=1x
 says 2 "*unrecognized option '--nonsense'" --nonsense
 says 0 'utmemctl [0-9]*.[0-9]*.[0-9]* (*)' --version
 commands_of_manual() {
-	sed -n 's/^\.It Cm \(tenant\|pool\|stats\|upgrade\)\( \(add\|quota\|remove\|list\|grant\|save\|restore\|verify\)\|\).*/\1\2 /p' \
+	sed -n 's/^\.It Cm \(tenant\|pool\|stats\|upgrade\)\( \(add\|quota\|remove\|list\|grant\|set\|save\|restore\|verify\)\|\).*/\1\2 /p' \
 		packaging/man/utmemctl.1
 }
 commands_of_help() {
@@ -73,6 +77,8 @@ says 0 '' tenant remove third
 says 1 'utmemctl: no tenant third' tenant remove third
 says 1 'utmemctl: tenant first has no pool p' pool grant first/p second ro
 says 1 'utmemctl: no tenant third' pool grant first/p third
+says 1 'utmemctl: tenant first has no pool p' pool set first/p compress=lz4
+says 1 'utmemctl: no tenant third' pool set third/p compress=lz4
 says 0 'tenant  name  kind *' pool list
 says 0 '\[\]' pool list --json
 
