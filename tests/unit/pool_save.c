@@ -34,6 +34,19 @@ struct rig {
 	uint64_t random, seed;
 };
 
+/* Values are packed and shared: some of each length are equal, and half of each is compressible. */
+static bool packing;
+
+static void fill(uint8_t *buf, uint32_t len, uint64_t seed)
+{
+	if (!packing) {
+		fill_value(buf, len, seed);
+		return;
+	}
+	memset(buf, 's', len);
+	fill_value(buf, len / 2, seed % 4 ? seed % 4 : seed);
+}
+
 static void *sink_reserve(void *ctx, const struct utmem_save_item *item, uint32_t len)
 {
 	struct sink *s = ctx;
@@ -64,7 +77,7 @@ static void sink_emit(void *ctx, const struct utmem_save_item *item, uint64_t of
 		assert_int_equal(s->long_no, off ? no : NR_KEYS);
 		s->long_no = off + len < v->len ? no : NR_KEYS;
 	}
-	fill_value(s->whole, v->len, v->seed);
+	fill(s->whole, v->len, v->seed);
 	assert_memory_equal(s->buf, s->whole + off, len);
 	v->got += len;
 	if (v->got < v->len)
@@ -104,7 +117,7 @@ static int rig_put(struct rig *r, uint32_t no, uint32_t len)
 	struct utmem_key key = key_of(r, no);
 	int err;
 
-	fill_value(value, len, ++r->seed);
+	fill(value, len, ++r->seed);
 	err = r->f.ops->put(r->p, &key, value, len, UTMEM_PUT_ALWAYS);
 	r->s.now[no] = (struct saved_value){.there = !err, .len = len, .seed = r->seed};
 	return err;
@@ -120,6 +133,10 @@ static void rig_del(struct rig *r, uint32_t no)
 
 static uint32_t pick_len(struct rig *r)
 {
+	static const uint32_t lens[] = {100, 600, 1000, 3000, 20000, 80000};
+
+	if (packing)
+		return lens[pick(r, sizeof(lens) / sizeof(lens[0]))];
 	switch (pick(r, 64)) {
 	case 0:
 		return 0;
@@ -208,6 +225,15 @@ static void save_finish(struct rig *r, struct utmem_save *s)
 
 /* ---- the model ---- */
 
+/* A pause: it is in the second call that nothing has come. */
+static void rig_maintain(struct rig *r)
+{
+	uint32_t i;
+
+	for (i = 0; i <= packing; i++)
+		r->f.ops->maintain(r->f.engine, 64 * KIB);
+}
+
 static void random_op(struct rig *r)
 {
 	uint32_t no = pick(r, NR_KEYS), what = pick(r, 100);
@@ -217,7 +243,23 @@ static void random_op(struct rig *r)
 	else if (what < 98)
 		rig_del(r, no);
 	else
-		r->f.ops->maintain(r->f.engine, 64 * KIB);
+		rig_maintain(r);
+}
+
+/* With what another pool has, too. */
+static void rig_share(struct rig *r)
+{
+	const struct utmem_pool_options o = {.compress = UTMEM_COMPRESS_LZ4, .dedup = true};
+	struct utmem_pool *own = r->p;
+	uint32_t i;
+
+	assert_int_equal(r->f.ops->default_options_set(r->f.engine, &o), 0);
+	assert_int_equal(r->f.ops->pool_options_set(r->p, &o), 0);
+	r->p = open_pool(&r->f, "other", false);
+	for (i = 0; i < 60; i++)
+		rig_put(r, i, pick_len(r));
+	memset(r->s.now, 0, sizeof(r->s.now));
+	r->p = own;
 }
 
 static void run_model(size_t arena, uint64_t quota, bool ephemeral, uint64_t seed)
@@ -229,6 +271,8 @@ static void run_model(size_t arena, uint64_t quota, bool ephemeral, uint64_t see
 
 	print_message("seed %lu\n", (unsigned long)seed);
 	r->random = seed;
+	if (packing)
+		rig_share(r);
 	for (round = 0; round < 12; round++) {
 		for (i = 0; i < 6000; i++)
 			random_op(r);
@@ -250,6 +294,8 @@ static void run_model(size_t arena, uint64_t quota, bool ephemeral, uint64_t see
 	}
 	assert_true(nr_done >= 4);
 	assert_true(r->s.held_most > 0);
+	assert_int_equal(counters(&r->f, r->p).nr_packed > 0, packing);
+	assert_int_equal(counters(&r->f, r->p).nr_shared > 0, packing);
 	assert_true(engine_stat(&r->f).nr_cleaned_bytes > 0);
 	if (ephemeral)
 		assert_true(counters(&r->f, r->p).nr_evicted > 0);
@@ -261,6 +307,15 @@ static void save_is_the_pool_as_it_was_at_the_beginning(void **state)
 	(void)state;
 	run_model(48 * MIB, 48 * MIB, false, 1);
 	run_model(48 * MIB, 48 * MIB, false, 2);
+}
+
+static void save_is_whole_while_values_are_packed_and_shared(void **state)
+{
+	(void)state;
+	packing = true;
+	run_model(64 * MIB, 64 * MIB, false, 5);
+	run_model(64 * MIB, 12 * MIB, true, 6);
+	packing = false;
 }
 
 static void save_has_what_eviction_for_the_quota_drops_meanwhile(void **state)
@@ -543,6 +598,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(save_is_the_pool_as_it_was_at_the_beginning),
+		cmocka_unit_test(save_is_whole_while_values_are_packed_and_shared),
 		cmocka_unit_test(save_has_what_eviction_for_the_quota_drops_meanwhile),
 		cmocka_unit_test(save_has_what_eviction_for_the_arena_drops_meanwhile),
 		cmocka_unit_test(save_stands_a_growing_index),
