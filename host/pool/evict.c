@@ -8,7 +8,7 @@
 #include "engine.h"
 
 /* What one change of a quota may drop before others have their turn, in steps; and one call of maintain. */
-#define FIT_STEPS_NOW 4096u
+#define FIT_STEPS_NOW 1024u
 #define FIT_STEPS_LATER 512u
 #define FIT_DROP_BYTES (16u << 10)
 

@@ -10,13 +10,15 @@
 #include <string.h>
 
 #include "host/utmemctl/commands.h"
+#include "host/utmemctl/policy.h"
 #include "host/utmemctl/pools.h"
 #include "host/utmemctl/request.h"
 #include "host/utmemctl/table.h"
 #include "host/utmemd/size.h"
 
-static const char *const tenant_columns[] = {"name", "used_bytes", "quota_bytes", "pools",
-					     "vm",   "clients",	   NULL};
+static const char *const tenant_columns[] = {"name",  "used_bytes", "quota_bytes", "weight",
+					     "pools", "vm",	    "clients",	   NULL};
+static const char *const grant_columns[] = {"tenant", "right", NULL};
 static const char *const pool_columns[] = {
 	"tenant", "name",  "kind",	  "shared",	  "owner",   "compress",
 	"dedup",  "items", "value_bytes", "stored_bytes", "ratio",   "used_bytes",
@@ -40,11 +42,12 @@ static int send_only(const struct arguments *a, const char *cmd, cJSON *args)
 	return status;
 }
 
-/* Ask without arguments and hand the answer to @show, or print it as it is. */
-static int show(const struct arguments *a, const char *cmd, void (*print)(const cJSON *result))
+/* Ask, and hand the answer to @print, or print it as it is. */
+static int show(const struct arguments *a, const char *cmd, cJSON *args,
+		void (*print)(const cJSON *result))
 {
 	cJSON *result;
-	int status = request_send(a->run_dir, cmd, NULL, &result);
+	int status = request_send(a->run_dir, cmd, args, &result);
 	char *text;
 
 	if (status)
@@ -62,7 +65,16 @@ static int show(const struct arguments *a, const char *cmd, void (*print)(const 
 
 /* ---- tenants ---- */
 
-static int send_quota(const struct arguments *a, const char *cmd)
+/* Return: 0 when it is none; what is too large for the daemon is sent as it is. */
+static double number(const char *word)
+{
+	char *end;
+	double n = strtod(word, &end);
+
+	return *end || strspn(word, "0123456789") != strlen(word) ? 0 : n;
+}
+
+static int tenant_add(const struct arguments *a)
 {
 	cJSON *args;
 	uint64_t quota;
@@ -72,17 +84,28 @@ static int send_quota(const struct arguments *a, const char *cmd)
 	args = cJSON_CreateObject();
 	cJSON_AddStringToObject(args, "name", a->words[2]);
 	cJSON_AddNumberToObject(args, "quota", (double)quota);
-	return send_only(a, cmd, args);
-}
-
-static int tenant_add(const struct arguments *a)
-{
-	return send_quota(a, "tenant add");
+	if (a->nr_words == 5)
+		cJSON_AddNumberToObject(args, "weight", number(a->words[4]));
+	return send_only(a, "tenant add", args);
 }
 
 static int tenant_quota(const struct arguments *a)
 {
-	return send_quota(a, "tenant quota");
+	return policy_quota(a, a->words[2], a->words[3]);
+}
+
+static int quota(const struct arguments *a)
+{
+	return policy_quota(a, a->words[1], a->words[2]);
+}
+
+static int tenant_weight(const struct arguments *a)
+{
+	cJSON *args = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(args, "name", a->words[2]);
+	cJSON_AddNumberToObject(args, "weight", number(a->words[3]));
+	return send_only(a, "tenant weight", args);
 }
 
 static int tenant_remove(const struct arguments *a)
@@ -101,7 +124,7 @@ static void print_tenants(const cJSON *result)
 
 static int tenant_list(const struct arguments *a)
 {
-	return show(a, "tenant list", print_tenants);
+	return show(a, "tenant list", NULL, print_tenants);
 }
 
 /* ---- pools ---- */
@@ -113,7 +136,7 @@ static void print_pools(const cJSON *result)
 
 static int pool_list(const struct arguments *a)
 {
-	return show(a, "pool list", print_pools);
+	return show(a, "pool list", NULL, print_pools);
 }
 
 cJSON *pool_args(char *word)
@@ -170,22 +193,46 @@ static int add_option(cJSON *args, char *word)
 
 static int pool_set(const struct arguments *a)
 {
-	char *pool = strchr(a->words[2], '/');
-	cJSON *args;
+	cJSON *args = pool_args(a->words[2]);
 	int i, status = 0;
 
-	if (!pool)
-		return wrong("not TENANT/POOL:", a->words[2]);
-	*pool = '\0';
-	args = cJSON_CreateObject();
-	cJSON_AddStringToObject(args, "tenant", a->words[2]);
-	cJSON_AddStringToObject(args, "pool", pool + 1);
+	if (!args)
+		return STATUS_USAGE;
 	for (i = 3; i < a->nr_words && !status; i++)
 		status = add_option(args, a->words[i]);
 	if (!status)
 		return send_only(a, "pool set", args);
 	cJSON_Delete(args);
 	return status;
+}
+
+static int pool_revoke(const struct arguments *a)
+{
+	cJSON *args = pool_args(a->words[2]);
+
+	if (!args)
+		return STATUS_USAGE;
+	cJSON_AddStringToObject(args, "from", a->words[3]);
+	return send_only(a, "pool revoke", args);
+}
+
+static void print_grants(const cJSON *result)
+{
+	table_print(result, grant_columns);
+}
+
+static int pool_grants(const struct arguments *a)
+{
+	cJSON *args = pool_args(a->words[2]);
+
+	return args ? show(a, "pool grants", args, print_grants) : STATUS_USAGE;
+}
+
+/* ---- memory ---- */
+
+static int reclaim(const struct arguments *a)
+{
+	return policy_reclaim(a, a->words[1], a->nr_words == 3 ? a->words[2] : NULL);
 }
 
 /* ---- stats ---- */
@@ -199,7 +246,7 @@ static void print_stats(const cJSON *result)
 
 static int stats(const struct arguments *a)
 {
-	return show(a, "stats", print_stats);
+	return show(a, "stats", NULL, print_stats);
 }
 
 /* ---- upgrade ---- */
@@ -228,11 +275,18 @@ static const struct {
 } commands[] = {
 	{{"tenant", "add"},
 	 4,
-	 4,
+	 5,
 	 tenant_add,
-	 "tenant add NAME QUOTA",
+	 "tenant add NAME QUOTA [WEIGHT]",
 	 "a new tenant and its sockets"},
 	{{"tenant", "quota"}, 4, 4, tenant_quota, "tenant quota NAME QUOTA", "change its quota"},
+	{{"quota", NULL}, 3, 3, quota, "quota NAME QUOTA", "the same"},
+	{{"tenant", "weight"},
+	 4,
+	 4,
+	 tenant_weight,
+	 "tenant weight NAME WEIGHT",
+	 "change what its share of a full arena is measured with, 1 to 1000"},
 	{{"tenant", "remove"},
 	 3,
 	 3,
@@ -271,6 +325,24 @@ static const struct {
 	 pool_set,
 	 "pool set TENANT/POOL OPTION=VALUE ...",
 	 "compress=none|lz4|zstd, compress_least=SIZE, dedup=off|tenant"},
+	{{"pool", "revoke"},
+	 4,
+	 4,
+	 pool_revoke,
+	 "pool revoke TENANT/POOL FROM",
+	 "take that back, with the next request"},
+	{{"pool", "grants"},
+	 3,
+	 3,
+	 pool_grants,
+	 "pool grants TENANT/POOL [--json]",
+	 "to whom it is granted"},
+	{{"reclaim", NULL},
+	 2,
+	 3,
+	 reclaim,
+	 "reclaim SIZE [TENANT] [--json]",
+	 "give memory back to the host, dropping ephemeral values"},
 	{{"stats", NULL}, 1, 1, stats, "stats [--json]", "what is counted"},
 	{{"upgrade", NULL},
 	 1,

@@ -13,6 +13,7 @@
 #include "host/utmemd/commands.h"
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/pool_options.h"
+#include "host/utmemd/reclaim.h"
 #include "host/utmemd/restore.h"
 #include "host/utmemd/save.h"
 #include "host/utmemd/stats.h"
@@ -63,6 +64,21 @@ static int arg_bytes(struct command *c, const char *name, uint64_t *out)
 	return 0;
 }
 
+/* Left out, it is @by_default. */
+static int arg_weight(struct command *c, uint32_t by_default, uint32_t *out)
+{
+	uint64_t n = by_default;
+	int err = 0;
+
+	if (cJSON_HasObjectItem(c->args, "weight"))
+		err = arg_bytes(c, "weight", &n);
+	if (err || n < UTMEM_WEIGHT_MIN || n > UTMEM_WEIGHT_MAX)
+		return fail(c, -EINVAL, "not a weight: %u .. %u", UTMEM_WEIGHT_MIN,
+			    UTMEM_WEIGHT_MAX);
+	*out = (uint32_t)n;
+	return 0;
+}
+
 static bool arg_true(const struct command *c, const char *name)
 {
 	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(c->args, name));
@@ -94,7 +110,7 @@ static int register_tenant(struct command *c, const char *name)
 
 	if (!err)
 		return 0;
-	tenant_remove(tenant_find(c->daemon, name));
+	tenant_remove(tenant_find(c->daemon, name), false);
 	return fail_unregistered(c, err);
 }
 
@@ -102,13 +118,16 @@ static int run_tenant_add(struct command *c)
 {
 	const char *name;
 	uint64_t quota;
+	uint32_t weight;
 	int err = arg_text(c, "name", &name);
 
 	if (!err)
 		err = arg_bytes(c, "quota", &quota);
+	if (!err)
+		err = arg_weight(c, UTMEM_WEIGHT_DEFAULT, &weight);
 	if (err)
 		return err;
-	err = tenant_open(c->daemon, name, quota);
+	err = tenant_open(c->daemon, name, quota, weight);
 	switch (err) {
 	case 0:
 		return register_tenant(c, name);
@@ -121,6 +140,23 @@ static int run_tenant_add(struct command *c)
 		return fail(c, err, "tenant %s: %s (the daemon's log says more)", name,
 			    strerror(-err));
 	}
+}
+
+/* The result is what is still above the quota and can go. */
+static int tell_left(struct command *c, const struct tenant *t)
+{
+	struct utmem_tenant_stat stat;
+	uint64_t above = 0;
+
+	utmem_ops(t->pools)->tenant_stat(t->pools, &stat);
+	if (stat.used_bytes > stat.quota_bytes)
+		above = stat.used_bytes - stat.quota_bytes;
+	c->result = cJSON_CreateObject();
+	if (!cJSON_AddNumberToObject(
+		    c->result, "left_bytes",
+		    (double)(above < stat.ephemeral_bytes ? above : stat.ephemeral_bytes)))
+		return fail(c, -ENOMEM, "no memory");
+	return 0;
 }
 
 static int run_tenant_quota(struct command *c)
@@ -140,37 +176,77 @@ static int run_tenant_quota(struct command *c)
 		return fail(c, err, "tenant %s: %s", t->name, strerror(-err));
 	err = registry_save(c->daemon);
 	if (!err)
-		return 0;
+		return tell_left(c, t);
 	tenant_set_quota(t, before.quota_bytes);
 	return fail_unregistered(c, err);
 }
 
-/* It is out of the registry first: values that are gone cannot be put back. */
-static int unregister_and_remove(struct command *c, struct tenant *t)
+/* Drop more of what is above the quota: for whoever wants to wait until all of it has gone. */
+static int run_tenant_fit(struct command *c)
 {
-	int err = registry_save_without(c->daemon, t);
-
-	if (err)
-		return fail_unregistered(c, err);
-	err = tenant_remove(t);
-	if (!err)
-		return 0;
-	registry_save(c->daemon);
-	return fail(c, err, "tenant %s: another tenant is attached to a pool of it", t->name);
-}
-
-static int run_tenant_remove(struct command *c)
-{
+	struct utmem_tenant_stat stat;
 	struct tenant *t;
 	int err = arg_tenant(c, "name", &t);
 
 	if (err)
 		return err;
-	if (tenant_attached(t) && !arg_true(c, "force"))
+	utmem_ops(t->pools)->tenant_stat(t->pools, &stat);
+	utmem_ops(t->pools)->tenant_quota(t->pools, stat.quota_bytes);
+	return tell_left(c, t);
+}
+
+static int run_tenant_weight(struct command *c)
+{
+	struct utmem_tenant_stat before;
+	struct tenant *t;
+	uint32_t weight;
+	int err = arg_tenant(c, "name", &t);
+
+	if (!err)
+		err = arg_weight(c, 0, &weight);
+	if (err)
+		return err;
+	utmem_ops(t->pools)->tenant_stat(t->pools, &before);
+	err = utmem_ops(t->pools)->tenant_weight(t->pools, weight);
+	if (err)
+		return fail(c, err, "tenant %s: %s", t->name, strerror(-err));
+	err = registry_save(c->daemon);
+	if (!err)
+		return 0;
+	utmem_ops(t->pools)->tenant_weight(t->pools, before.weight);
+	return fail_unregistered(c, err);
+}
+
+/* It is out of the registry first: values that are gone cannot be put back. */
+static int unregister_and_remove(struct command *c, struct tenant *t, bool force)
+{
+	int err = registry_save_without(c->daemon, t);
+
+	if (err)
+		return fail_unregistered(c, err);
+	err = tenant_remove(t, force);
+	if (!err)
+		return 0;
+	registry_save(c->daemon);
+	return fail(c, err,
+		    "tenant %s: another tenant is attached to a pool of it; --force takes it away",
+		    t->name);
+}
+
+static int run_tenant_remove(struct command *c)
+{
+	struct tenant *t;
+	bool force;
+	int err = arg_tenant(c, "name", &t);
+
+	if (err)
+		return err;
+	force = arg_true(c, "force");
+	if (tenant_attached(t) && !force)
 		return fail(c, -EBUSY,
 			    "tenant %s is attached (%s VM, %u processes); --force ends them",
 			    t->name, t->vm ? "a" : "no", t->nr_clients);
-	return unregister_and_remove(c, t);
+	return unregister_and_remove(c, t, force);
 }
 
 static int run_tenant_list(struct command *c)
@@ -327,23 +403,20 @@ static int run_pool_grant(struct command *c)
 	struct utmem_pool *p;
 	const char *name;
 	bool had, readonly;
-	int err = arg_tenant(c, "tenant", &owner);
+	int err = arg_tenant(c, "to", &to);
 
 	if (!err)
-		err = arg_text(c, "pool", &name);
-	if (!err)
-		err = arg_tenant(c, "to", &to);
+		err = arg_pool(c, &owner, &p);
 	if (err)
 		return err;
-	p = tenant_pool_find(owner, name);
-	if (!p)
-		return fail(c, -ENOENT, "tenant %s has no pool %.64s", owner->name, name);
+	name = utmem_ops(p)->pool_name(p);
 	had = !utmem_ops(p)->pool_rights(p, to->pools, &readonly);
 	err = utmem_ops(p)->pool_grant(p, to->pools, arg_true(c, "readonly"));
 	if (err == -EINVAL)
 		return fail(c, err, "pool %s/%s was not made to be shared", owner->name, name);
 	if (err)
 		return fail(c, err, "pool %s/%s: %s", owner->name, name, strerror(-err));
+	utmem_service_rights_changed(c->daemon->service);
 	err = registry_save(c->daemon);
 	if (!err)
 		return 0;
@@ -351,7 +424,90 @@ static int run_pool_grant(struct command *c)
 		utmem_ops(p)->pool_grant(p, to->pools, readonly);
 	else
 		utmem_ops(p)->pool_revoke(p, to->pools);
+	utmem_service_rights_changed(c->daemon->service);
 	return fail_unregistered(c, err);
+}
+
+static int run_pool_revoke(struct command *c)
+{
+	struct tenant *owner, *from;
+	struct utmem_pool *p;
+	bool readonly = false;
+	int err = arg_tenant(c, "from", &from);
+
+	if (!err)
+		err = arg_pool(c, &owner, &p);
+	if (err)
+		return err;
+	utmem_ops(p)->pool_rights(p, from->pools, &readonly);
+	err = utmem_ops(p)->pool_revoke(p, from->pools);
+	if (err)
+		return fail(c, err, "pool %s/%s is not granted to %s", owner->name,
+			    utmem_ops(p)->pool_name(p), from->name);
+	utmem_service_rights_changed(c->daemon->service);
+	err = registry_save(c->daemon);
+	if (!err)
+		return 0;
+	utmem_ops(p)->pool_grant(p, from->pools, readonly);
+	utmem_service_rights_changed(c->daemon->service);
+	return fail_unregistered(c, err);
+}
+
+static int run_pool_grants(struct command *c)
+{
+	struct utmem_tenant *to = NULL;
+	struct utmem_tenant_stat stat;
+	struct utmem_pool *p;
+	struct tenant *owner;
+	bool readonly;
+	int err = arg_pool(c, &owner, &p);
+
+	if (err)
+		return err;
+	c->result = cJSON_CreateArray();
+	while ((to = utmem_ops(p)->grant_next(p, to, &readonly))) {
+		cJSON *o = cJSON_CreateObject();
+
+		utmem_ops(to)->tenant_stat(to, &stat);
+		if (!cJSON_AddStringToObject(o, "tenant", stat.name) ||
+		    !cJSON_AddStringToObject(o, "right", readonly ? "ro" : "rw") ||
+		    !cJSON_AddItemToArray(c->result, o)) {
+			cJSON_Delete(o);
+			return fail(c, -ENOMEM, "no memory");
+		}
+	}
+	return c->result ? 0 : fail(c, -ENOMEM, "no memory");
+}
+
+/* ---- memory ---- */
+
+/*
+ * One slice. What was reached comes back with the answer and is handed in again, until "done":
+ * between the slices others are served, and whoever asks may stop.
+ */
+static int run_reclaim(struct command *c)
+{
+	struct utmem_reclaim r = {0};
+	struct tenant *t = NULL;
+	bool more;
+	int err = arg_bytes(c, "bytes", &r.bytes);
+
+	if (!err)
+		err = arg_bytes(c, "released_bytes", &r.released_bytes);
+	if (!err)
+		err = arg_bytes(c, "dropped_bytes", &r.dropped_bytes);
+	if (!err && cJSON_HasObjectItem(c->args, "tenant"))
+		err = arg_tenant(c, "tenant", &t);
+	if (err)
+		return err;
+	r.tenant = t ? t->pools : NULL;
+	more = reclaim_slice(c->daemon, &r);
+	c->result = cJSON_CreateObject();
+	if (cJSON_AddNumberToObject(c->result, "released_bytes", (double)r.released_bytes) &&
+	    cJSON_AddNumberToObject(c->result, "dropped_bytes", (double)r.dropped_bytes) &&
+	    cJSON_AddBoolToObject(c->result, "done", !more))
+		return 0;
+	return fail(c, -ENOMEM, "no memory");
 }
 
 /* ---- stats ---- */
@@ -381,11 +537,21 @@ static const struct {
 	const char *name;
 	int (*run)(struct command *c);
 } commands[] = {
-	{"tenant add", run_tenant_add},	      {"tenant quota", run_tenant_quota},
-	{"tenant remove", run_tenant_remove}, {"tenant list", run_tenant_list},
-	{"pool list", run_pool_list},	      {"pool grant", run_pool_grant},
-	{"pool set", run_pool_set},	      {"pool save", run_pool_save},
-	{"pool restore", run_pool_restore},   {"stats", run_stats},
+	{"tenant add", run_tenant_add},
+	{"tenant quota", run_tenant_quota},
+	{"tenant fit", run_tenant_fit},
+	{"tenant weight", run_tenant_weight},
+	{"tenant remove", run_tenant_remove},
+	{"tenant list", run_tenant_list},
+	{"pool list", run_pool_list},
+	{"pool set", run_pool_set},
+	{"pool grant", run_pool_grant},
+	{"pool revoke", run_pool_revoke},
+	{"pool grants", run_pool_grants},
+	{"pool save", run_pool_save},
+	{"pool restore", run_pool_restore},
+	{"reclaim", run_reclaim},
+	{"stats", run_stats},
 };
 
 static int run(struct command *c, const cJSON *request)

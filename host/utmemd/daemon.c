@@ -99,6 +99,7 @@ static void beat(struct source *s, uint32_t events)
 		log_quota_refill(&t->log, t->name);
 	}
 	registry_beat(d);
+	pressure_beat(&d->pressure);
 }
 
 static int beat_open(struct daemon *d)
@@ -241,6 +242,9 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 	err = events_open(d);
 	if (err)
 		goto err_service;
+	err = pressure_open(&d->pressure, d);
+	if (err)
+		goto err_events;
 	err = peers_open(d);
 	if (!err)
 		return 0;
@@ -249,6 +253,8 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 		return err;
 
 	tenants_close(d);
+	pressure_close(&d->pressure, d);
+err_events:
 	events_close(d);
 err_service:
 	utmem_service_exit(d->service);
@@ -266,6 +272,7 @@ err_deposit:
 void daemon_exit(struct daemon *d)
 {
 	control_close(&d->control);
+	pressure_close(&d->pressure, d);
 	registry_save_last(d);
 	tenants_close(d);
 	events_close(d);

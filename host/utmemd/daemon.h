@@ -15,6 +15,7 @@
 #include "host/utmemd/listener.h"
 #include "host/utmemd/loop.h"
 #include "host/utmemd/options.h"
+#include "host/utmemd/pressure.h"
 #include "host/utmemd/registry.h"
 
 struct tenant;
@@ -29,6 +30,8 @@ struct daemon_counters {
 	uint64_t nr_refused;	   /* connections that were closed at once */
 	uint64_t nr_accept_pauses; /* times a socket stopped accepting for want of descriptors */
 	uint64_t nr_bad_messages;  /* packets that were answered with an error of form */
+	uint64_t nr_pressure_events;
+	uint64_t reclaimed_bytes; /* given back because the operator or the host asked for it */
 };
 
 /* How this worker came to where the one before it was. */
@@ -54,6 +57,7 @@ struct daemon {
 	struct listener_list listeners;
 	struct control control;
 	uint64_t last_client; /* number of the latest one */
+	struct pressure pressure;
 	struct daemon_counters counters;
 	struct daemon_recovery recovery;
 	uint32_t epoch; /* of this worker */

@@ -86,7 +86,7 @@ static int set_number(const struct option_def *def, uint64_t *slot, const char *
 	return err;
 }
 
-/* A later word on the same tenant replaces its quota. */
+/* A later word on the same tenant replaces its quota and weight. */
 static int set_tenant(struct options *o, const struct tenant_option *t)
 {
 	struct tenant_option *more;
@@ -106,10 +106,44 @@ static int set_tenant(struct options *o, const struct tenant_option *t)
 	return 0;
 }
 
+/* Of @text, the digits up to @end; UINT32_MAX when that is no number or too large a one. */
+static uint32_t parse_count(const char *text, const char *end)
+{
+	size_t len = (size_t)(end - text);
+
+	if (!len || len > 9 || strspn(text, "0123456789") < len)
+		return UINT32_MAX;
+	return (uint32_t)strtoul(text, NULL, 10);
+}
+
+/* QUOTA or QUOTA:WEIGHT */
+static int parse_allowance(struct tenant_option *t, const char *text, char *why)
+{
+	const char *colon = strchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : strlen(text);
+	char quota[32] = "";
+
+	if (len < sizeof(quota))
+		memcpy(quota, text, len);
+	t->weight = colon ? parse_count(colon + 1, colon + strlen(colon)) : 0;
+	if (size_parse(quota, &t->quota)) {
+		snprintf(why, OPTION_WHY_LEN,
+			 "has no valid quota: digits and at most one of k, m, g, t");
+		return -EINVAL;
+	}
+	if (colon && (t->weight < UTMEM_WEIGHT_MIN || t->weight > UTMEM_WEIGHT_MAX)) {
+		snprintf(why, OPTION_WHY_LEN, "has no valid weight: %u .. %u", UTMEM_WEIGHT_MIN,
+			 UTMEM_WEIGHT_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int parse_tenant(struct options *o, const char *value, char *why)
 {
 	struct tenant_option t = {0};
 	const char *colon = strchr(value, ':');
+	int err;
 
 	if (!colon) {
 		snprintf(why, OPTION_WHY_LEN, "is not NAME:QUOTA");
@@ -122,12 +156,45 @@ static int parse_tenant(struct options *o, const char *value, char *why)
 			 UTMEM_POOL_NAME_LEN - 1);
 		return -EINVAL;
 	}
-	if (size_parse(colon + 1, &t.quota)) {
-		snprintf(why, OPTION_WHY_LEN,
-			 "has no valid quota: digits and at most one of k, m, g, t");
+	err = parse_allowance(&t, colon + 1, why);
+	if (err)
+		return err;
+	snprintf(why, OPTION_WHY_LEN, "cannot be kept: no memory");
+	return set_tenant(o, &t);
+}
+
+/* What the kernel takes for a trigger, in milliseconds. */
+#define WINDOW_MS_MIN 500u
+#define WINDOW_MS_MAX 10000u
+
+static int parse_pressure(struct pressure_option *p, const char *value, char *why)
+{
+	const char *colon = strchr(value, ':'), *slash = colon ? strchr(colon, '/') : NULL;
+	uint32_t stall, window;
+	int which = -1;
+
+	if (!strcmp(value, "off")) {
+		*p = (struct pressure_option){0};
+		return 0;
+	}
+	if (slash && !strncmp(value, "some:", 5))
+		which = 0;
+	else if (slash && !strncmp(value, "full:", 5))
+		which = 1;
+	if (which < 0) {
+		snprintf(why, OPTION_WHY_LEN, "is neither off nor some|full:STALL/WINDOW");
 		return -EINVAL;
 	}
-	return set_tenant(o, &t);
+	stall = parse_count(colon + 1, slash);
+	window = parse_count(slash + 1, slash + strlen(slash));
+	if (window < WINDOW_MS_MIN || window > WINDOW_MS_MAX || !stall || stall > window) {
+		snprintf(why, OPTION_WHY_LEN,
+			 "has no window of %u .. %u ms, or no stall of 1 ms to all of it",
+			 WINDOW_MS_MIN, WINDOW_MS_MAX);
+		return -ERANGE;
+	}
+	*p = (struct pressure_option){which == 1, stall * 1000, window * 1000};
+	return 0;
 }
 
 int option_set(struct options *o, const struct option_def *def, const char *value, char *why)
@@ -139,6 +206,8 @@ int option_set(struct options *o, const struct option_def *def, const char *valu
 	switch (def->type) {
 	case OPTION_TENANT:
 		return parse_tenant(o, value, why);
+	case OPTION_PRESSURE:
+		return parse_pressure(slot, value, why);
 	case OPTION_CHOICE:
 		if (option_choice(def->choices, value) < 0) {
 			snprintf(why, OPTION_WHY_LEN, "is none of: %s", def->choices);

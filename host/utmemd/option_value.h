@@ -17,8 +17,9 @@ enum option_type {
 	OPTION_POW2,   /* the same, and a power of two */
 	OPTION_COUNT,
 	OPTION_OCTAL,
-	OPTION_SWITCH, /* alone as a flag, yes or no in the file */
-	OPTION_TENANT, /* NAME:QUOTA, repeatable */
+	OPTION_SWITCH,	 /* alone as a flag, yes or no in the file */
+	OPTION_TENANT,	 /* NAME:QUOTA[:WEIGHT], repeatable */
+	OPTION_PRESSURE, /* off, some:STALL/WINDOW, full:STALL/WINDOW */
 };
 
 struct option_def {

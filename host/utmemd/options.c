@@ -38,8 +38,8 @@ static const struct option_def table[] = {
 	 "pages of an arena without a file: 4k, or the host's huge pages, 2m"},
 	{"overcommit", NULL, OPTION_SWITCH, AT(overcommit), "no", 0, 0, NULL,
 	 "allow an arena larger than the memory that is available now"},
-	{"tenant", "NAME:QUOTA", OPTION_TENANT, 0, NULL, 0, 0, NULL,
-	 "a tenant and the most it may hold; repeatable"},
+	{"tenant", "NAME:QUOTA[:WEIGHT]", OPTION_TENANT, 0, NULL, 0, 0, NULL,
+	 "a tenant, the most it may hold, and its weight [100]; repeatable"},
 	{"window", "SIZE", OPTION_POW2, AT(window), "64m", UTMEM_WINDOW_LEN_MIN, TIB, NULL,
 	 "shared memory of a VM"},
 	{"client-window", "SIZE", OPTION_POW2, AT(client_window), "64m", UTMEM_WINDOW_LEN_MIN, TIB,
@@ -58,6 +58,12 @@ static const struct option_def table[] = {
 	 "how long to look for more work before sleeping"},
 	{"heartbeat-ms", "N", OPTION_COUNT, AT(heartbeat_ms), "1000", 10, 60000, NULL,
 	 "period of the sign of life in every window"},
+	{"pressure", "WHEN", OPTION_PRESSURE, AT(pressure), "off", 0, 0, NULL,
+	 "when ephemeral pools shrink: off, or some|full:STALL/WINDOW in ms"},
+	{"pressure-step", "SIZE", OPTION_SIZE, AT(pressure_step), "64m", MIB, TIB, NULL,
+	 "by how much, each time"},
+	{"pressure-file", "PATH", OPTION_TEXT, AT(pressure_file), "/proc/pressure/memory", 0, 0,
+	 NULL, "where the kernel, or a FIFO, says it"},
 	{"engine", "NAME", OPTION_CHOICE, AT(engine), "pool", 0, 0, "pool null",
 	 "what stores: pool, or null (nothing; to measure the rest)"},
 	{"compress", "HOW", OPTION_CHOICE, AT(compress), "none", 0, 0, POOL_COMPRESS_WORDS,
@@ -266,6 +272,7 @@ void options_exit(struct options *o)
 	free(o->state_dir);
 	free(o->arena_file);
 	free(o->arena_pages);
+	free(o->pressure_file);
 	free(o->engine);
 	free(o->compress);
 	free(o->dedup);

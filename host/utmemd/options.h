@@ -13,7 +13,15 @@
 
 struct tenant_option {
 	char name[UTMEM_POOL_NAME_LEN];
-	uint64_t quota; /* bytes */
+	uint64_t quota;	 /* bytes */
+	uint32_t weight; /* 0: not said */
+};
+
+/* When the host counts as short of memory, in the kernel's (PSI's) words. */
+struct pressure_option {
+	bool is_full;	    /* nobody got on, else somebody did not */
+	uint32_t stall_us;  /* for so long */
+	uint32_t window_us; /* in so long; 0: not watched */
 };
 
 struct options {
@@ -34,6 +42,9 @@ struct options {
 	uint64_t max_clients;	/* per tenant */
 	uint64_t poll_usecs;
 	uint64_t heartbeat_ms;
+	struct pressure_option pressure;
+	uint64_t pressure_step; /* bytes */
+	char *pressure_file;
 	char *engine;
 	char *compress; /* of new pools, as dedup */
 	char *dedup;

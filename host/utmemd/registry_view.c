@@ -131,6 +131,8 @@ int registry_view_merge(struct registry_list *list, const struct options *opt)
 		if (!t)
 			return -ENOMEM;
 		t->quota = o->quota;
+		if (o->weight)
+			t->weight = o->weight;
 	}
 	return 0;
 }
@@ -187,7 +189,7 @@ static int apply_limits(struct daemon *d, const struct registry_tenant *t)
 	if (tenant)
 		err = tenant_set_quota(tenant, t->quota);
 	else
-		err = tenant_open(d, t->name, t->quota);
+		err = tenant_open(d, t->name, t->quota, t->weight);
 	if (err)
 		return err;
 	tenant = tenant_find(d, t->name);
@@ -237,7 +239,7 @@ int registry_view_adopt(struct daemon *d)
 		log_warn("tenant %s: has pools in the arena and is in no registry: kept, and its "
 			 "quota is what it uses",
 			 stat.name);
-		err = tenant_open(d, stat.name, stat.used_bytes);
+		err = tenant_open(d, stat.name, stat.used_bytes, UTMEM_WEIGHT_DEFAULT);
 		if (err)
 			log_error("tenant %s: %s", stat.name, strerror(-err));
 	}

@@ -74,11 +74,14 @@ static const struct metric host_metrics[] = {
 	HOST("recovered", recovery.engine.nr_items),
 	HOST("recovered_bytes", recovery.engine.bytes),
 	HOST("torn", recovery.engine.nr_torn),
+	HOST("released_bytes", engine.released_bytes),
+	HOST("reclaimed_bytes", daemon.reclaimed_bytes),
+	HOST("pressure_events", daemon.nr_pressure_events),
 };
 
 struct tenant_stat {
 	struct utmem_service_counters service;
-	uint64_t quota, used, shared, pools, vm, clients, queues, doorbells;
+	uint64_t quota, used, ephemeral, shared, weight, pools, vm, clients, queues, doorbells;
 	uint64_t value_bytes, stored_bytes; /* of all its pools */
 };
 
@@ -89,6 +92,8 @@ struct tenant_stat {
 static const struct metric tenant_metrics[] = {
 	TENANT("quota_bytes", quota),
 	TENANT("used_bytes", used),
+	TENANT("ephemeral_bytes", ephemeral),
+	TENANT("weight", weight),
 	TENANT("shared_bytes", shared),
 	TENANT("value_bytes", value_bytes),
 	TENANT("stored_bytes", stored_bytes),
@@ -234,6 +239,8 @@ cJSON *stats_tenant(struct tenant *t)
 	utmem_ops(t->pools)->tenant_stat(t->pools, &pools);
 	stat.quota = pools.quota_bytes;
 	stat.used = pools.used_bytes;
+	stat.ephemeral = pools.ephemeral_bytes;
+	stat.weight = pools.weight;
 	stat.shared = pools.shared_bytes;
 	add_pools(&stat, t->pools);
 	stat.pools = pools.nr_pools;

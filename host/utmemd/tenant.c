@@ -164,7 +164,7 @@ static void tenant_undo(struct tenant *t)
 	free(t);
 }
 
-int tenant_open(struct daemon *d, const char *name, uint64_t quota)
+int tenant_open(struct daemon *d, const char *name, uint64_t quota, uint32_t weight)
 {
 	struct tenant *t;
 	int err;
@@ -176,7 +176,9 @@ int tenant_open(struct daemon *d, const char *name, uint64_t quota)
 	err = tenant_new(d, name, quota, &t);
 	if (err)
 		return err;
-	err = open_sockets(t);
+	err = utmem_ops(t->pools)->tenant_weight(t->pools, weight);
+	if (!err)
+		err = open_sockets(t);
 	if (err)
 		goto err_engine;
 	err = tenant_keep(t, quota);
@@ -261,11 +263,13 @@ static void tenant_free(struct tenant *t)
 	free(t);
 }
 
-int tenant_remove(struct tenant *t)
+int tenant_remove(struct tenant *t, bool force)
 {
 	int err;
 
-	if (utmem_service_shares(t->daemon->service, t->pools))
+	if (force)
+		utmem_service_forsake(t->daemon->service, t->pools);
+	else if (utmem_service_shares(t->daemon->service, t->pools))
 		return -EBUSY;
 	end_connections(t);
 	err = utmem_ops(t->pools)->tenant_remove(t->pools);

@@ -41,14 +41,17 @@ struct tenant {
 	TAILQ_ENTRY(tenant) link; /* daemon.tenants */
 };
 
-/* 0, or -errno (-EEXIST, -EINVAL name, as the sockets say). */
-int tenant_open(struct daemon *d, const char *name, uint64_t quota);
+/* 0, or -errno (-EEXIST, -EINVAL name or weight, as the sockets say). */
+int tenant_open(struct daemon *d, const char *name, uint64_t quota, uint32_t weight);
 /* One of a worker before this, by its key there. */
 int tenant_resume(struct daemon *d, const char *key);
 /* In force at once, and remembered by the supervisor. 0 or -errno. */
 int tenant_set_quota(struct tenant *t, uint64_t quota);
-/* Ends its connections. -EBUSY when another tenant is attached to a pool of it; then nothing has changed. */
-int tenant_remove(struct tenant *t);
+/*
+ * Ends its connections. -EBUSY when another tenant is attached to a pool of it: then nothing has
+ * changed, unless @force: its handles are stale from here on.
+ */
+int tenant_remove(struct tenant *t, bool force);
 /* At the daemon's end: without asking the engine. */
 void tenant_close(struct tenant *t);
 struct tenant *tenant_find(struct daemon *d, const char *name);

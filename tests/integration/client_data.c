@@ -158,10 +158,11 @@ static void pool_has_the_options_that_it_was_given_last(void **state)
 	link_down(&a);
 }
 
-/* The process of the other tenant keeps it, even against force, which then ends nobody. */
-static void tenant_whose_pool_another_uses_cannot_be_removed(void **state)
+/* The process of the other tenant keeps it, against all but force; then its handle leads nowhere. */
+static void tenant_whose_pool_another_uses_is_removed_by_force_alone(void **state)
 {
-	static const char remove[] =
+	static const char remove[] = "{\"cmd\":\"tenant remove\",\"args\":{\"name\":\"c\"}}";
+	static const char force[] =
 		"{\"cmd\":\"tenant remove\",\"args\":{\"name\":\"c\",\"force\":true}}";
 	struct daemon *d = *state;
 	struct link b, c;
@@ -176,14 +177,18 @@ static void tenant_whose_pool_another_uses_cannot_be_removed(void **state)
 		      "\"to\":\"b\"}}");
 	pool = utmem_pool_open(b.q, "c:lent", UTMEM_POOL_SHARED);
 	assert_true(pool >= 0);
-	assert_non_null(strstr(daemon_ask(d, remove), "another tenant is attached"));
-	assert_int_equal(tenant_stat(d, "c", "clients"), 1);
-	assert_value(&c, 0, "key", "value");
+	assert_non_null(strstr(daemon_ask(d, remove), "tenant c is attached"));
 	link_down(&c);
 	await_tenant_stat(d, "c", "clients", 0);
 	assert_non_null(strstr(daemon_ask(d, remove), "another tenant is attached"));
 	assert_value(&b, pool, "key", "value");
+	assert_non_null(strstr(daemon_ask(d, force), "\"ok\":true"));
+	assert_int_equal(put(&b, pool, "key", "value"), -ESTALE);
+	/* nothing of the next tenant of that name is reached through it */
+	daemon_ask(d, "{\"cmd\":\"tenant add\",\"args\":{\"name\":\"c\",\"quota\":1048576}}");
+	assert_int_equal(put(&b, pool, "key", "value"), -ESTALE);
 	assert_int_equal(utmem_pool_close(b.q, pool), 0);
+	assert_int_equal(put(&b, pool, "key", "value"), -EACCES);
 	assert_non_null(strstr(daemon_ask(d, remove), "\"ok\":true"));
 	link_down(&b);
 }
@@ -393,7 +398,7 @@ int main(void)
 		cmocka_unit_test(pools_of_one_name_in_two_tenants_are_two_pools),
 		cmocka_unit_test(shared_pool_needs_the_operators_word),
 		cmocka_unit_test(pool_has_the_options_that_it_was_given_last),
-		cmocka_unit_test(tenant_whose_pool_another_uses_cannot_be_removed),
+		cmocka_unit_test(tenant_whose_pool_another_uses_is_removed_by_force_alone),
 		cmocka_unit_test(pool_belongs_to_the_uid_that_made_it_and_to_root),
 		cmocka_unit_test(persistent_pool_refuses_what_does_not_fit_and_ephemeral_drops),
 		cmocka_unit_test(quota_follows_the_operator_while_a_process_is_attached),

@@ -39,7 +39,20 @@ wrong 2 'utmemd: --tenant: :1m has no valid name: 1 .. 63 of *' --tenant :1m
 wrong 2 'utmemd: --tenant: a/b:1m has no valid name: *' --tenant a/b:1m
 wrong 2 'utmemd: --tenant: * has no valid name: *' --tenant "$(printf '%064d' 0):1m"
 wrong 2 'utmemd: --tenant: a: has no valid quota: *' --tenant a:
-wrong 2 'utmemd: --tenant: a:1m:2m has no valid quota: *' --tenant a:1m:2m
+wrong 2 'utmemd: --tenant: a:1mx:2 has no valid quota: *' --tenant a:1mx:2
+wrong 2 'utmemd: --tenant: a:1m:2m has no valid weight: 1 .. 1000' --tenant a:1m:2m
+wrong 2 'utmemd: --tenant: a:1m: has no valid weight: *' --tenant a:1m:
+wrong 2 'utmemd: --tenant: a:1m:0 has no valid weight: *' --tenant a:1m:0
+wrong 2 'utmemd: --tenant: a:1m:1001 has no valid weight: *' --tenant a:1m:1001
+wrong 2 'utmemd: --pressure: on is neither off nor some|full:STALL/WINDOW' --pressure on
+wrong 2 'utmemd: --pressure: some:100 is neither *' --pressure some:100
+wrong 2 'utmemd: --pressure: some:/1000 has no window of *' --pressure some:/1000
+wrong 2 'utmemd: --pressure: some:0/1000 has no window of *' --pressure some:0/1000
+wrong 2 'utmemd: --pressure: full:1001/1000 has no window of *' --pressure full:1001/1000
+wrong 2 'utmemd: --pressure: some:100/499 has no window of 500 .. 10000 ms, *' --pressure some:100/499
+wrong 2 'utmemd: --pressure: some:100/10001 has no window of *' --pressure some:100/10001
+wrong 2 'utmemd: --pressure-step: 1k is not in 1m .. 1t' --pressure-step 1k
+wrong 2 'utmemd: --pressure-file:  is empty' --pressure-file ''
 wrong 2 'utmemd: --vectors: 0 is not in 1 .. 32' --vectors 0
 wrong 2 'utmemd: --vectors: 33 is not in 1 .. 32' --vectors 33
 wrong 2 'utmemd: --max-queues: 1 is not in 2 .. 1k' --max-queues 1
@@ -132,7 +145,7 @@ arena = 32m
 socket-mode = 0600
 engine = null
 tenant = one:1m
-  two:2m
+  two:2m:1000
 tenant = three:3m ; comment
 tenant = one:4m
 CONF
@@ -141,6 +154,8 @@ check_like "a flag wins over the file" '*"arena_bytes":16777216,*' "$(utmemctl s
 check_like "the file is in force" '*"engine":"null"*' "$(utmemctl stats --json)"
 check_is "tenants add up, the last word on each holds" 'one 4.0m two 2.0m three 5.0m' \
 	"$(utmemctl tenant list | awk 'NR > 1 { print $1, $3 }' | xargs)"
+check_is "a tenant has the weight that was asked for, or 100" 'one 100 two 1000 three 100' \
+	"$(utmemctl tenant list | awk 'NR > 1 { print $1, $4 }' | xargs)"
 check_is "sockets have the mode that was asked for" '600 600' \
 	"$(stat -c %a "$RUN/one.sock" "$RUN/one.ivshmem" | xargs)"
 utmemd_stop
@@ -148,6 +163,11 @@ check_is "sockets are gone" utmemd.lock "$(ls "$RUN")"
 
 utmemd_start --arena 1m --client-window 1m --client-memory 1m
 ok "--client-memory starts with room for one --client-window"
+utmemd_stop
+
+utmemd_start --arena 1m --pressure some:500/500 --pressure-file "$tmp/none"
+check_like "pressure that cannot be watched is said, and no reason to end" \
+	"*utmemd: *pressure: $tmp/none: No such file or directory, not watched*" "$(cat "$utmemd_log")"
 utmemd_stop
 
 utmemd_start --arena 1t --overcommit

@@ -19,8 +19,14 @@ says 1 "utmemctl: $RUN/control.sock: No such file or directory (utmemd does not 
 says 2 'utmemctl: no command; see utmemctl --help'
 says 2 'utmemctl: unknown command (see utmemctl --help): nonsense' nonsense
 says 2 'utmemctl: unknown command (see utmemctl --help): tenant' tenant nonsense
-says 2 'utmemctl: usage: utmemctl tenant add NAME QUOTA' tenant add x
-says 2 'utmemctl: usage: utmemctl tenant add NAME QUOTA' tenant add x 1m more
+says 2 'utmemctl: usage: utmemctl tenant add NAME QUOTA \[WEIGHT\]' tenant add x
+says 2 'utmemctl: usage: utmemctl tenant add NAME QUOTA \[WEIGHT\]' tenant add x 1m 1 more
+says 2 'utmemctl: not a size (*): 1x' tenant quota x 1x
+says 2 'utmemctl: not a size (*): 1x' quota x 1x
+says 2 'utmemctl: not a size (*): 1x' reclaim 1x
+says 2 'utmemctl: usage: utmemctl reclaim SIZE *' reclaim
+says 2 'utmemctl: not TENANT/POOL: x' pool revoke x y
+says 2 'utmemctl: not TENANT/POOL: x' pool grants x
 says 2 'utmemctl: not a size (*): 1x' tenant add x 1x
 says 2 'utmemctl: not TENANT/POOL: x' pool grant x y
 says 2 'utmemctl: not TENANT/POOL: x' pool save x
@@ -39,7 +45,7 @@ says 2 'utmemctl: not a size (*): 1x' pool set x/p compress_least=1x
 says 2 "*unrecognized option '--nonsense'" --nonsense
 says 0 'utmemctl [0-9]*.[0-9]*.[0-9]* (*)' --version
 commands_of_manual() {
-	sed -n 's/^\.It Cm \(tenant\|pool\|stats\|upgrade\)\( \(add\|quota\|remove\|list\|grant\|set\|save\|restore\|verify\)\|\).*/\1\2 /p' \
+	sed -n 's/^\.It Cm \(tenant\|pool\|stats\|upgrade\|quota\|reclaim\)\( \(add\|quota\|weight\|remove\|list\|grants\|grant\|revoke\|set\|save\|restore\|verify\)\|\).*/\1\2 /p' \
 		packaging/man/utmemctl.1
 }
 commands_of_help() {
@@ -62,9 +68,21 @@ says 1 "utmemctl: not a tenant's name: 1 .. 63 of *" tenant add "$(printf '%064d
 says 0 '' tenant add "$(printf '%063d' 0)" 2m
 says 0 '' tenant remove "$(printf '%063d' 0)"
 says 0 '' tenant quota second 3m
+says 0 '' quota second 3m
 says 1 'utmemctl: no tenant third' tenant quota third 3m
+says 1 'utmemctl: no tenant third' quota third 3m
+says 0 '' tenant weight second 1000
+says 1 'utmemctl: not a weight: 1 .. 1000' tenant weight second 1001
+says 1 'utmemctl: not a weight: 1 .. 1000' tenant weight second 0
+says 1 'utmemctl: not a weight: 1 .. 1000' tenant weight second 1x
+says 1 'utmemctl: not a weight: 1 .. 1000' tenant add third 1m 1001
+says 1 'utmemctl: no tenant third' tenant weight third 7
+says 0 'gave back 0 bytes in * s: there is no more to be had' reclaim 1g
+says 0 'gave back 0 bytes in * s' reclaim 0
+says 0 '{"bytes":1048576,"released_bytes":0,"dropped_bytes":0,"seconds":*}' reclaim 1m second --json
+says 1 'utmemctl: no tenant third' reclaim 1m third
 check_is "tenant list is a table of single words" \
-	"name used quota pools vm clients first 0 1.0m 0 0 0 second 0 3.0m 0 0 0" \
+	"name used quota weight pools vm clients first 0 1.0m 100 0 0 0 second 0 3.0m 1000 0 0 0" \
 	"$(utmemctl tenant list | xargs)"
 check_is "no table has a tab or a blank at its end" 0 \
 	"$({ utmemctl stats && utmemctl tenant list; } | grep -c "	\| \$")"
@@ -76,9 +94,12 @@ says 0 '' tenant add third 1m
 says 0 '' tenant remove third
 says 1 'utmemctl: no tenant third' tenant remove third
 says 1 'utmemctl: tenant first has no pool p' pool grant first/p second ro
+says 1 'utmemctl: tenant first has no pool p' pool revoke first/p second
+says 1 'utmemctl: tenant first has no pool p' pool grants first/p
 says 1 'utmemctl: no tenant third' pool grant first/p third
 says 1 'utmemctl: tenant first has no pool p' pool set first/p compress=lz4
 says 1 'utmemctl: no tenant third' pool set third/p compress=lz4
+says 1 'utmemctl: no tenant third' pool revoke first/p third
 says 0 'tenant  name  kind *' pool list
 says 0 '\[\]' pool list --json
 
