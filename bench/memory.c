@@ -7,25 +7,13 @@
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "bench/report.h"
+#include "bench/resident.h"
 #include "bench/scenario.h"
 #include "bench/stack.h"
 
 #define VALUE_MAX (64u << 10)
-
-static uint64_t resident_bytes(void)
-{
-	unsigned long long size = 0, resident = 0;
-	FILE *f = fopen("/proc/self/statm", "r");
-
-	if (f && fscanf(f, "%llu %llu", &size, &resident) != 2)
-		resident = 0;
-	if (f)
-		fclose(f);
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 static int fill(struct utmem_pool *pool, struct utmem_engine *engine, const struct memory_cost *c)
 {
