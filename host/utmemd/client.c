@@ -495,6 +495,7 @@ void client_accept(struct tenant *t, int fd)
 {
 	int err = -EUSERS;
 
+	UTMEM_FAIL_POINT("client_accepted");
 	if (t->nr_clients < t->daemon->opt->max_clients)
 		err = client_open(t, fd);
 	if (!err)

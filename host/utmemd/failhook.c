@@ -7,8 +7,11 @@
 
 #ifdef UTMEM_FAIL_POINTS
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/pool/failpoint.h"
 
@@ -23,16 +26,33 @@ static void fail_here(const char *name)
 		raise(SIGKILL);
 }
 
+/* The file's first line, and the file goes: it is meant for one worker. NULL: there is none. */
+static const char *take_line(const char *path)
+{
+	static char line[128];
+	FILE *f = fopen(path, "r");
+	bool there;
+
+	if (!f)
+		return NULL;
+	there = fgets(line, sizeof(line), f);
+	fclose(f);
+	unlink(path);
+	return there ? line : NULL;
+}
+
 void failhook_init(void)
 {
-	const char *nth;
+	const char *file = getenv("UTMEM_FAIL_FILE"), *nth;
 
 	chosen = getenv("UTMEM_FAIL_POINT");
+	if (file)
+		chosen = take_line(file);
 	if (!chosen)
 		return;
-	chosen_len = strcspn(chosen, ":");
+	chosen_len = strcspn(chosen, ":\n");
 	nth = chosen + chosen_len;
-	nr_left = *nth ? strtoul(nth + 1, NULL, 10) : 1;
+	nr_left = *nth == ':' ? strtoul(nth + 1, NULL, 10) : 1;
 	utmem_fail_hook = fail_here;
 }
 #else

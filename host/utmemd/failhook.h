@@ -5,7 +5,8 @@
 
 /*
  * UTMEM_FAIL_POINT=NAME[:NTH]: the process kills itself when it comes to that point for the
- * NTH time (1). The supervisor hands it to its first worker alone. Nothing in other builds.
+ * NTH time (1). The supervisor hands it to its first worker alone. UTMEM_FAIL_FILE=PATH: each
+ * worker takes the same from that file, and removes it, if it is there. Nothing in other builds.
  */
 void failhook_init(void);
 
