@@ -4,6 +4,7 @@
 #   make            everything that runs on the host, into build/
 #   make demo       the main job: a Redis in a VM keeps its data in the host
 #   make test       all tests (under 15 minutes on two cores); test-long: and fuzzing for ten more
+#   make test-crash KILLS=N  the daemon's worker dies N times under load: nothing may be lost
 #   make vm         a shell in a guest with everything loaded
 #   make help       all targets
 #

@@ -5,6 +5,7 @@
 #   tests/abi/*.c          CMocka, plain build; tests/abi/*.sh scripts
 #   tests/integration/*.sh scripts against the sanitised utmemd, utmemctl and libutmem
 #   tests/integration/*.c  CMocka programs, started by themselves (they start utmemd), sanitised
+#   tests/crash/*.sh       scripts around one client of its own and a daemon with fail points
 #   tests/fuzz/*.c         libFuzzer targets, run for a fixed number of inputs
 #   tests/redis/*.sh       the module in a stock redis-server on the host, over unix:
 #   tests/vm/cases/*.sh    in a real virtual machine
@@ -46,6 +47,7 @@ build-abi-tests: $(call test_bins,abi)
 -include tests/fuzz/build.mk
 -include tests/vm/build.mk
 -include tests/redis/build.mk
+-include tests/crash/build.mk
 
 asan_bins = $(patsubst tests/%.c,$(ASAN_B)/tests/%,$(sort $(wildcard tests/$(1)/*.c)))
 TESTS	= $(call asan_bins,unit) \
@@ -54,6 +56,7 @@ TESTS	= $(call asan_bins,unit) \
 	  $(call asan_bins,integration) \
 	  $(filter-out %/lib.sh,$(sort $(wildcard tests/integration/*.sh))) \
 	  $(FUZZ_TESTS) \
+	  $(sort $(wildcard tests/crash/*.sh)) \
 	  $(filter-out %/lib.sh,$(sort $(wildcard tests/redis/*.sh))) \
 	  $(VM_TESTS)
 
@@ -67,11 +70,13 @@ test-build: deps-test
 	$(Q)$(MAKE) --no-print-directory all build-abi-tests $(FUZZ_TESTS) $(VM_BUILD)
 	$(Q)$(MAKE) --no-print-directory B=$(ASAN_B) SAN=address,undefined OPT=-O1 EXTRA_CFLAGS=$(TEST_CFLAGS) host-programs build-asan-tests
 	$(Q)$(MAKE) --no-print-directory B=$(TSAN_B) SAN=thread OPT=-O1 EXTRA_CFLAGS=$(TEST_CFLAGS) build-tsan-tests
+	$(Q)$(MAKE) --no-print-directory build-crash
 
-# All of them, then every fuzz target for LONG_SECONDS from a seed of its own
+# All of them, LONG_KILLS workers killed, then every fuzz target for LONG_SECONDS from a seed of its own
 LONG_SECONDS ?= 600
 .PHONY: test-long
 test-long: test
+	$(Q)$(MAKE) --no-print-directory test-crash KILLS=$(LONG_KILLS)
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_NAMES:%=fuzz-%) FUZZ_ARGS=-max_total_time=$(LONG_SECONDS)
 
 # What integration tests start: utmemd and utmemctl append themselves
