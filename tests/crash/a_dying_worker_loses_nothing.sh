@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # lifetime.sh has $tmp
 # The short form of the crash suite: README.md beside it.
 . "$(dirname "$0")/../tap.sh"
-# shellcheck disable=SC2154 # lifetime.sh has $tmp
 
 cd "$(dirname "$0")/../.." || exit 1
 KILLS=${KILLS:-60} tests/crash/run >"$tmp/out" 2>&1

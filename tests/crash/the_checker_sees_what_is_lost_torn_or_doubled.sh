@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # lifetime.sh has $tmp
 # Somebody else loses, tears or brings back one value while the clients wait: the next sweep
 # says so, that and nothing else, and the run fails. Without him it does not.
 . "$(dirname "$0")/../tap.sh"
-# shellcheck disable=SC2154 # lifetime.sh has $tmp
 export KILLS=0
 
 last_line() {

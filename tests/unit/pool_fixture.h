@@ -31,7 +31,7 @@ struct fixture {
 	const struct utmem_engine_ops *ops;
 	struct utmem_engine *engine;
 	struct utmem_tenant *tenant; /* "t" */
-	uint64_t nr_allocs;
+	uint64_t nr_allocs, nr_failed;
 	uint64_t fail_at; /* the allocation of that number fails (from 1); 0: none */
 	bool fail_on;	  /* and all that follow */
 	int64_t heap_bytes;
@@ -44,8 +44,11 @@ static inline void *fixture_alloc(void *ctx, size_t len, size_t align)
 	void *p;
 
 	f->nr_allocs++;
-	if (f->fail_at && (f->nr_allocs == f->fail_at || (f->fail_on && f->nr_allocs > f->fail_at)))
+	if (f->fail_at &&
+	    (f->nr_allocs == f->fail_at || (f->fail_on && f->nr_allocs > f->fail_at))) {
+		f->nr_failed++;
 		return NULL;
+	}
 	p = f->stock.alloc(f->stock.ctx, len, align);
 	if (p) {
 		memset(p, 0xa5, len); /* the engine may not count on zeroes */

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
  * The engine against a trivial model: random operations on persistent and ephemeral
- * pools of two tenants, in an arena that is too small for all of them; with values as they
- * come, and with every way to store them in less, changed all the time.
+ * pools of two tenants, in an arena and quotas that are too small for all of them, and
+ * with allocations that fail. A sequence that fails is cut down and printed.
+ *
+ * For longer: UTMEM_MODEL_SEED=N (the first), UTMEM_MODEL_RUNS=N (seeds of each kind),
+ * UTMEM_MODEL_OPS=N (of each run).
  */
-#include "pool_fixture.h"
+#include "pool_ops.h"
 
-#define NR_TENANTS 2u
-#define NR_POOLS 2u /* of each tenant: persistent, ephemeral */
-#define NR_KEYS 300u
-#define NR_OPS 200000u
-#define VALUE_MAX (96u * KIB)
+#define OPS_DEFAULT 200000u
+#define CHECK_EVERY 4096u
 
 struct model_value {
 	bool there;
@@ -20,24 +20,37 @@ struct model_value {
 
 struct model_pool {
 	struct utmem_pool *pool;
-	bool ephemeral;
 	struct model_value value[NR_KEYS];
+};
+
+struct model_stream {
+	struct utmem_stream *stream; /* NULL: none */
+	uint32_t len, done, id;
+	uint8_t pool;
+	uint16_t key;
+	bool stale; /* its pool was destroyed */
 };
 
 struct model {
 	struct fixture f;
 	struct utmem_tenant *tenants[NR_TENANTS];
-	struct model_pool pools[NR_TENANTS * NR_POOLS];
-	uint64_t random, seed, op;
-	uint64_t nr_refused, nr_missed, nr_packed, nr_shared;
-	bool options;			      /* values are packed and shared, now and then */
+	struct model_pool pools[NR_POOLS];
+	struct model_stream streams[NR_SLOTS];
 	struct utmem_key_hint hints[NR_KEYS]; /* of some pool, from some time ago */
+	uint64_t nr_failed;		      /* allocations, before this operation */
+	uint64_t nr_refused, nr_missed;
+	uint64_t used[NR_TENANTS]; /* after the operation before */
 	uint8_t want[VALUE_MAX], got[VALUE_MAX];
 };
 
-static uint32_t pick(struct model *m, uint32_t n)
+static bool is_ephemeral(uint32_t pool)
 {
-	return (uint32_t)(next_random(&m->random) % n);
+	return pool % POOLS_EACH;
+}
+
+static bool alloc_failed(const struct model *m)
+{
+	return m->f.nr_failed > m->nr_failed;
 }
 
 static struct utmem_key name_key(struct model *m, uint32_t no)
@@ -51,90 +64,37 @@ static struct utmem_key name_key(struct model *m, uint32_t no)
 }
 
 /* It may come with a hint; sometimes that is a new one. */
-static struct utmem_key pick_key(struct model *m, uint32_t no)
+static struct utmem_key op_key(struct model *m, const struct op *op)
 {
-	struct utmem_pool *p = m->pools[pick(m, NR_TENANTS * NR_POOLS)].pool;
-	struct utmem_key key = name_key(m, no);
+	struct utmem_pool *p = m->pools[op->hint_pool].pool;
+	struct utmem_key key = name_key(m, op->key);
 
-	key.hint = m->hints[no];
-	if (!pick(m, 4)) {
+	key.hint = m->hints[op->key];
+	if (op->hint)
 		m->f.ops->prefetch_index(p, &key);
-		if (pick(m, 4))
-			m->f.ops->prefetch_record(p, &key, pick(m, 300));
-	}
-	m->hints[no] = key.hint;
+	if (op->hint > 1)
+		m->f.ops->prefetch_record(p, &key, op->off);
+	m->hints[op->key] = key.hint;
 	return key;
 }
 
-/* Mostly small, some long, a few in chunks. */
-static uint32_t pick_len(struct model *m)
+static struct model_value *op_value(struct model *m, const struct op *op)
 {
-	switch (pick(m, 32)) {
-	case 0:
-		return 0;
-	case 1:
-		return pick(m, VALUE_MAX);
-	case 2 ... 7:
-		return pick(m, 4 * KIB);
-	default:
-		return pick(m, 300);
-	}
+	return &m->pools[op->pool].value[op->key];
 }
 
-/* Contents of which there are many: equal values have equal lengths. */
-static const uint32_t common_len[] = {0, 255, 256, 300, 1000, 3000, 4000, 20000};
+/* ---- one operation each ---- */
 
-enum content { CONTENT_RANDOM, CONTENT_TEXT, CONTENT_COMMON, CONTENT_COMMON_TEXT, NR_CONTENTS };
-
-static uint32_t pick_content_len(struct model *m)
+static void do_get(struct model *m, const struct op *op)
 {
-	uint64_t kind = m->seed % NR_CONTENTS;
-
-	if (!m->options || kind < CONTENT_COMMON)
-		return pick_len(m);
-	return common_len[m->seed / NR_CONTENTS % (sizeof(common_len) / sizeof(common_len[0]))];
-}
-
-static void fill_text(uint8_t *buf, uint32_t len, uint64_t seed)
-{
-	char word[32];
-	uint32_t i, n = (uint32_t)snprintf(word, sizeof(word), "value %lu, ", (unsigned long)seed);
-
-	for (i = 0; i < len; i++)
-		buf[i] = (uint8_t)word[i % n];
-}
-
-static void fill_want(struct model *m, uint32_t len, uint64_t seed)
-{
-	uint64_t kind = m->options ? seed % NR_CONTENTS : CONTENT_RANDOM;
-
-	if (kind >= CONTENT_COMMON)
-		seed = seed / NR_CONTENTS % (sizeof(common_len) / sizeof(common_len[0]));
-	if (kind == CONTENT_TEXT || kind == CONTENT_COMMON_TEXT)
-		fill_text(m->want, len, seed);
-	else
-		fill_value(m->want, len, seed);
-}
-
-static void model_set(struct model *m, struct model_value *v, uint32_t len)
-{
-	v->there = true;
-	v->len = len;
-	v->seed = m->seed;
-	v->version = UINT32_MAX; /* not yet seen */
-}
-
-static void check_get(struct model *m, struct model_pool *p, uint32_t no)
-{
-	struct utmem_key key = pick_key(m, no);
-	struct model_value *v = &p->value[no];
-	uint32_t off = v->len && pick(m, 2) ? pick(m, v->len + 2) : 0, n;
+	struct model_value *v = op_value(m, op);
+	struct utmem_key key = op_key(m, op);
 	struct utmem_get_result out;
-	int err = m->f.ops->get(p->pool, &key, off, m->got, VALUE_MAX, &out);
+	int err = m->f.ops->get(m->pools[op->pool].pool, &key, op->off, m->got, VALUE_MAX, &out);
 
 	if (err) {
 		assert_int_equal(err, -ENOENT);
-		assert_true(!v->there || p->ephemeral);
+		assert_true(!v->there || is_ephemeral(op->pool));
 		m->nr_missed += v->there;
 		v->there = false;
 		return;
@@ -144,118 +104,214 @@ static void check_get(struct model *m, struct model_pool *p, uint32_t no)
 	if (v->version != UINT32_MAX)
 		assert_int_equal(out.version, v->version);
 	v->version = out.version;
-	n = off < v->len ? v->len - off : 0;
-	fill_want(m, v->len, v->seed);
-	assert_memory_equal(m->got, m->want + off, n);
+	fill_value(m->want, v->len, v->seed);
+	if (op->off < v->len)
+		assert_memory_equal(m->got, m->want + op->off, v->len - op->off);
 }
 
 /* Is it there? Where the model cannot know (an ephemeral value), it is told. */
-static bool there(struct model *m, struct model_pool *p, uint32_t no)
+static bool there(struct model *m, const struct op *op)
 {
-	if (p->ephemeral && p->value[no].there)
-		check_get(m, p, no);
-	return p->value[no].there;
+	if (is_ephemeral(op->pool) && op_value(m, op)->there)
+		do_get(m, op);
+	return op_value(m, op)->there;
 }
 
-static void after_put(struct model *m, struct model_pool *p, uint32_t no, uint32_t len,
-		      enum utmem_put_if cond, bool was, int err)
+/* Put-put-get: a put that finds no room has removed the old value, any other that fails nothing. */
+static void refused(struct model *m, const struct op *op, int err)
 {
-	if (cond == UTMEM_PUT_IF_ABSENT && was) {
-		assert_int_equal(err, -EEXIST);
-	} else if (cond == UTMEM_PUT_IF_PRESENT && !was) {
-		assert_int_equal(err, -ENOENT);
-	} else if (err) {
-		assert_int_equal(err, -ENOSPC);
-		p->value[no].there = false; /* put-put-get */
-		m->nr_refused++;
-	} else {
-		model_set(m, &p->value[no], len);
+	if (err == -ENOMEM) {
+		assert_true(alloc_failed(m));
+		return;
 	}
+	assert_int_equal(err, -ENOSPC);
+	op_value(m, op)->there = false;
+	m->nr_refused++;
 }
 
-static void do_put(struct model *m, struct model_pool *p, uint32_t no)
+static void after_put(struct model *m, const struct op *op, uint32_t len, uint64_t seed, bool was,
+		      int err)
 {
-	struct utmem_key key = pick_key(m, no);
-	enum utmem_put_if cond = pick(m, 4) ? UTMEM_PUT_ALWAYS : pick(m, 3);
-	bool was = there(m, p, no);
-	uint32_t len;
+	struct model_value *v = op_value(m, op);
 
-	m->seed++;
-	len = pick_content_len(m);
-	fill_want(m, len, m->seed);
-	after_put(m, p, no, len, cond, was, m->f.ops->put(p->pool, &key, m->want, len, cond));
+	if (op->cond == UTMEM_PUT_IF_ABSENT && was)
+		assert_int_equal(err, -EEXIST);
+	else if (op->cond == UTMEM_PUT_IF_PRESENT && !was)
+		assert_int_equal(err, -ENOENT);
+	else if (err)
+		refused(m, op, err);
+	else
+		*v = (struct model_value){
+			.there = true, .len = len, .version = UINT32_MAX, .seed = seed};
 }
 
-static void do_stream(struct model *m, struct model_pool *p, uint32_t no)
+static void do_put(struct model *m, const struct op *op)
 {
-	struct utmem_key key = pick_key(m, no);
-	uint32_t len, done, part;
-	const struct utmem_engine_ops *ops = m->f.ops;
-	struct utmem_stream *s;
+	bool was = there(m, op);
+	struct utmem_key key = op_key(m, op);
+
+	fill_value(m->want, op->len, op->id);
+	after_put(m, op, op->len, op->id, was,
+		  m->f.ops->put(m->pools[op->pool].pool, &key, m->want, op->len, op->cond));
+}
+
+static void do_del(struct model *m, const struct op *op)
+{
+	bool was = there(m, op);
+	struct utmem_key key = op_key(m, op);
+
+	assert_int_equal(m->f.ops->del(m->pools[op->pool].pool, &key), was ? 0 : -ENOENT);
+	op_value(m, op)->there = false;
+}
+
+static void do_begin(struct model *m, const struct op *op)
+{
+	struct model_stream *s = &m->streams[op->slot];
+	struct utmem_key key = op_key(m, op);
+	int err;
+
+	if (s->stream)
+		return;
+	err = m->f.ops->stream_begin(m->pools[op->pool].pool, &key, op->len, &s->stream);
+	if (err) {
+		s->stream = NULL;
+		refused(m, op, err);
+		return;
+	}
+	s->pool = op->pool;
+	s->key = op->key;
+	s->len = op->len;
+	s->id = op->id;
+	s->done = 0;
+	s->stale = false;
+}
+
+static void do_append(struct model *m, const struct op *op)
+{
+	struct model_stream *s = &m->streams[op->slot];
+	uint32_t part = s->len - s->done < op->len ? s->len - s->done : op->len;
+	int err;
+
+	if (!s->stream)
+		return;
+	fill_value(m->want, s->len, s->id);
+	err = m->f.ops->stream_append(s->stream, m->want + s->done, part);
+	assert_int_equal(err, s->stale ? -ESTALE : 0);
+	s->done += err ? 0 : part;
+}
+
+static void do_commit(struct model *m, const struct op *op)
+{
+	struct model_stream *s = &m->streams[op->slot];
+	struct op put = *op;
 	bool was;
 	int err;
 
-	m->seed++;
-	len = pick_content_len(m);
-	fill_want(m, len, m->seed);
-	err = ops->stream_begin(p->pool, &key, len, &s);
-	if (err) {
-		assert_int_equal(err, -ENOSPC);
-		p->value[no].there = false;
-		m->nr_refused++;
+	if (!s->stream)
 		return;
-	}
-	for (done = 0; done < len; done += part) {
-		part = 1 + pick(m, len - done);
-		assert_int_equal(ops->stream_append(s, m->want + done, part), 0);
-	}
-	if (!pick(m, 4)) {
-		ops->stream_abort(s);
-		return;
-	}
-	was = there(m, p, no);
-	err = ops->stream_commit(s, UTMEM_PUT_IF_ABSENT);
-	if (err)
-		ops->stream_abort(s);
-	after_put(m, p, no, len, UTMEM_PUT_IF_ABSENT, was, err);
+	put.pool = s->pool;
+	put.key = s->key;
+	was = !s->stale && there(m, &put);
+	err = m->f.ops->stream_commit(s->stream, op->cond);
+	if (s->stale)
+		assert_int_equal(err, -ESTALE);
+	else if (s->done < s->len)
+		assert_int_equal(err, -EINVAL);
+	else
+		after_put(m, &put, s->len, s->id, was, err);
+	if (!err)
+		s->stream = NULL;
 }
 
-static void do_del(struct model *m, struct model_pool *p, uint32_t no)
+static void do_abort(struct model *m, const struct op *op)
 {
-	struct utmem_key key = pick_key(m, no);
-	bool was = there(m, p, no);
+	struct model_stream *s = &m->streams[op->slot];
 
-	assert_int_equal(m->f.ops->del(p->pool, &key), was ? 0 : -ENOENT);
-	p->value[no].there = false;
+	if (s->stream)
+		m->f.ops->stream_abort(s->stream);
+	s->stream = NULL;
 }
 
-static void do_flush(struct model *m, struct model_pool *p)
+static void forget_pool(struct model *m, uint32_t pool)
 {
 	uint32_t no;
 
-	assert_int_equal(m->f.ops->flush(p->pool), 0);
 	for (no = 0; no < NR_KEYS; no++)
-		p->value[no].there = false;
+		m->pools[pool].value[no].there = false;
 }
 
-/* Other options, or none; then a pause in which what is cold is looked for. */
-static void do_options(struct model *m, struct model_pool *p)
+static void do_flush(struct model *m, const struct op *op)
 {
-	struct utmem_pool_options o = {.compress = pick(m, 3), .dedup = pick(m, 2)};
-	struct utmem_pool_counters c;
+	int err = m->f.ops->flush(m->pools[op->pool].pool);
+
+	if (!err)
+		forget_pool(m, op->pool);
+	else
+		assert_true(err == -ENOMEM && alloc_failed(m));
+}
+
+static int open_model_pool(struct model *m, uint32_t pool)
+{
+	struct utmem_pool_spec spec = {.name = is_ephemeral(pool) ? "cache" : "store",
+				       .create = true,
+				       .kind.ephemeral = is_ephemeral(pool)};
+	struct utmem_tenant *t = m->tenants[pool / POOLS_EACH];
+
+	return m->f.ops->pool_open(t, t, &spec, &m->pools[pool].pool, NULL);
+}
+
+static void do_destroy(struct model *m, const struct op *op)
+{
+	struct utmem_pool *old = m->pools[op->pool].pool;
 	uint32_t i;
 
-	if (!m->options)
+	assert_int_equal(m->f.ops->pool_destroy(old), 0);
+	m->f.ops->pool_close(old);
+	forget_pool(m, op->pool);
+	for (i = 0; i < NR_SLOTS; i++)
+		m->streams[i].stale |= m->streams[i].pool == op->pool;
+	if (!open_model_pool(m, op->pool))
 		return;
-	if (pick(m, 2))
-		assert_int_equal(m->f.ops->pool_options_set(p->pool, &o), 0);
-	for (i = pick(m, 200); i; i--)
-		m->f.ops->maintain(m->f.engine, 64 * KIB);
-	c = counters(&m->f, p->pool);
-	m->nr_packed += c.nr_packed;
-	m->nr_shared += c.nr_shared;
+	assert_true(alloc_failed(m));
+	m->f.fail_at = 0;
+	assert_int_equal(open_model_pool(m, op->pool), 0);
 }
 
+static uint32_t op_tenant(const struct op *op)
+{
+	return op->pool / POOLS_EACH;
+}
+
+/* Who is over it has nothing more to drop. */
+static void do_quota(struct model *m, const struct op *op)
+{
+	struct utmem_pool *cache = m->pools[op_tenant(op) * POOLS_EACH + 1].pool;
+	struct utmem_tenant *t = m->tenants[op_tenant(op)];
+
+	assert_int_equal(m->f.ops->tenant_quota(t, op->len), 0);
+	if (tenant_used(&m->f, t) > op->len)
+		assert_int_equal(counters(&m->f, cache).nr_items, 0);
+}
+
+static void do_maintain(struct model *m, const struct op *op)
+{
+	m->f.ops->maintain(m->f.engine, op->len);
+}
+
+static void do_fail(struct model *m, const struct op *op)
+{
+	m->f.fail_on = op->cond;
+	/* every other of these ends what one before began */
+	m->f.fail_at = op->id % 2 ? m->f.nr_allocs + op->len : 0;
+}
+
+static void do_check(struct model *m, const struct op *op)
+{
+	(void)op;
+	check(&m->f);
+}
+
+/* Nobody gets beyond his quota, or, where that was lowered, further beyond it. */
 static void check_quotas(struct model *m)
 {
 	struct utmem_tenant_stat st;
@@ -263,108 +319,197 @@ static void check_quotas(struct model *m)
 
 	for (i = 0; i < NR_TENANTS; i++) {
 		m->f.ops->tenant_stat(m->tenants[i], &st);
-		assert_true(st.used_bytes <= st.quota_bytes);
+		assert_true(st.used_bytes <= st.quota_bytes || st.used_bytes <= m->used[i]);
+		m->used[i] = st.used_bytes;
 	}
 }
 
-static void step(struct model *m)
-{
-	struct model_pool *p = &m->pools[pick(m, NR_TENANTS * NR_POOLS)];
-	uint32_t no = pick(m, NR_KEYS), what = pick(m, 1000);
+/* ---- a sequence ---- */
 
-	if (what < 500)
-		do_put(m, p, no);
-	else if (what < 550)
-		do_stream(m, p, no);
-	else if (what < 850)
-		check_get(m, p, no);
-	else if (what < 997)
-		do_del(m, p, no);
-	else if (what < 998)
-		do_flush(m, p);
-	else if (what < 999)
-		do_options(m, p);
-	else
-		m->f.ops->maintain(m->f.engine, 64 * KIB);
+static void step(struct model *m, const struct op *op)
+{
+	static void (*const actions[NR_WHAT])(struct model * m, const struct op *op) = {
+		[DO_PUT] = do_put,     [DO_GET] = do_get,	    [DO_DEL] = do_del,
+		[DO_BEGIN] = do_begin, [DO_APPEND] = do_append,	    [DO_COMMIT] = do_commit,
+		[DO_ABORT] = do_abort, [DO_FLUSH] = do_flush,	    [DO_DESTROY] = do_destroy,
+		[DO_QUOTA] = do_quota, [DO_MAINTAIN] = do_maintain, [DO_FAIL] = do_fail,
+		[DO_CHECK] = do_check,
+	};
+
+	m->nr_failed = m->f.nr_failed;
+	actions[op->what](m, op);
 	check_quotas(m);
 }
 
-static void open_model(struct model *m, size_t arena_len, uint64_t quota)
+static struct model *open_model(const struct op_mix *mix)
 {
+	struct model *m = calloc(1, sizeof(*m));
 	uint32_t i;
 
-	memset(m, 0, sizeof(*m));
-	fixture_open(&m->f, arena_len, quota);
+	assert_non_null(m);
+	fixture_open(&m->f, mix->arena, mix->quota);
 	m->tenants[0] = m->f.tenant;
-	assert_int_equal(m->f.ops->tenant_add(m->f.engine, "u", quota, &m->tenants[1]), 0);
-	for (i = 0; i < NR_TENANTS * NR_POOLS; i++) {
-		m->pools[i].ephemeral = i % NR_POOLS;
-		m->pools[i].pool = open_pool_of(&m->f, m->tenants[i / NR_POOLS],
-						i % NR_POOLS ? "cache" : "store", i % NR_POOLS);
-	}
+	assert_int_equal(m->f.ops->tenant_add(m->f.engine, "u", mix->quota, &m->tenants[1]), 0);
+	for (i = 0; i < NR_POOLS; i++)
+		assert_int_equal(open_model_pool(m, i), 0);
+	return m;
 }
 
-static void run(size_t arena_len, uint64_t quota, uint64_t seed, bool options)
+static void read_all(struct model *m)
 {
-	struct model *m = malloc(sizeof(*m));
-	uint32_t i, no;
+	struct op op = {.what = DO_GET};
 
-	assert_non_null(m);
-	open_model(m, arena_len, quota);
-	m->random = seed;
-	m->options = options;
-	print_message("seed %lu\n", (unsigned long)seed);
-	for (m->op = 0; m->op < NR_OPS; m->op++) {
-		step(m);
-		if (m->op % 4096 == 0)
-			check(&m->f);
-	}
-	for (i = 0; i < NR_TENANTS * NR_POOLS; i++)
-		for (no = 0; no < NR_KEYS; no++)
-			check_get(m, &m->pools[i], no);
+	for (op.pool = 0; op.pool < NR_POOLS; op.pool++)
+		for (op.key = 0; op.key < NR_KEYS; op.key++)
+			do_get(m, &op);
+}
+
+static void close_model(struct model *m)
+{
+	m->f.fail_at = 0;
+	read_all(m);
 	check(&m->f);
-	/* the run was worth something: there was want of room, and eviction */
-	assert_true(m->nr_refused > 0);
-	assert_true(m->nr_missed > 0);
-	assert_int_equal(m->nr_packed > 0, options);
-	assert_int_equal(m->nr_shared > 0, options);
 	settle(&m->f);
 	check(&m->f);
 	fixture_close(&m->f);
 	free(m);
 }
 
+static void run_ops(struct model *m, const struct op *ops, uint32_t nr, volatile uint32_t *at)
+{
+	for (*at = 0; *at < nr; (*at)++) {
+		step(m, &ops[*at]);
+		if (*at % CHECK_EVERY == 0)
+			check(&m->f);
+	}
+}
+
+static void run(const struct op_mix *mix, const struct op *ops, uint32_t nr, volatile uint32_t *at)
+{
+	struct model *m = open_model(mix);
+
+	run_ops(m, ops, nr, at);
+	/* a long run was worth something: there was want of room, and eviction */
+	if (nr >= OPS_DEFAULT)
+		assert_true(m->nr_refused > 0 && m->nr_missed > 0);
+	close_model(m);
+}
+
+/* ---- the tests ---- */
+
+static uint64_t number_from_env(const char *name, uint64_t preset)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : preset;
+}
+
+static void check_mix(const struct op_mix *mix)
+{
+	uint64_t seed = number_from_env("UTMEM_MODEL_SEED", 1);
+	uint64_t last = seed + number_from_env("UTMEM_MODEL_RUNS", 1) - 1;
+	uint32_t nr = (uint32_t)number_from_env("UTMEM_MODEL_OPS", OPS_DEFAULT);
+	struct replay r = {.mix = mix, .run = run};
+	struct op *ops;
+	int64_t at;
+
+	for (; seed <= last; seed++) {
+		print_message("%s: seed %lu, %u operations\n", mix->name, (unsigned long)seed, nr);
+		ops = ops_make(mix, seed, nr);
+		at = replay(&r, ops, nr, true);
+		if (at >= 0)
+			shrink_and_show(&r, ops, at, nr);
+		free(ops);
+		if (at >= 0)
+			fail_msg("%s: seed %lu fails at operation %ld", mix->name,
+				 (unsigned long)seed, (long)at);
+	}
+}
+
+/* In 1000: put get del; begin append commit abort; flush destroy quota maintain fail; check gets the rest. */
+#define WEIGHTS_USUAL                                       \
+	{                                                   \
+		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 9, 0 \
+	}
+
 static void engine_agrees_with_model_when_quota_is_short(void **state)
 {
-	(void)state;
-	run(16 * MIB, 700 * KIB, 1, false);
-}
+	static const struct op_mix mix = {.name = "quota short",
+					  .arena = 16 * MIB,
+					  .quota = 700 * KIB,
+					  .weight = WEIGHTS_USUAL};
 
-static void engine_agrees_with_model_when_values_are_packed_and_shared(void **state)
-{
 	(void)state;
-	run(2 * MIB, 900 * KIB, 3, true);
-}
-
-static void engine_agrees_with_model_when_packing_is_all_the_room_there_is(void **state)
-{
-	(void)state;
-	run(MIB, 16 * MIB, 4, true);
+	check_mix(&mix);
 }
 
 static void engine_agrees_with_model_when_arena_is_short(void **state)
 {
+	static const struct op_mix mix = {
+		.name = "arena short", .arena = MIB, .quota = 16 * MIB, .weight = WEIGHTS_USUAL};
+
 	(void)state;
-	run(MIB, 16 * MIB, 2, false);
+	check_mix(&mix);
+}
+
+static void engine_agrees_with_model_when_allocations_fail(void **state)
+{
+	static const struct op_mix mix = {
+		.name = "allocations fail",
+		.arena = 2 * MIB,
+		.quota = MIB,
+		.all_fail = true,
+		.weight = {480, 220, 130, 25, 40, 18, 4, 3, 3, 3, 9, 60},
+	};
+
+	(void)state;
+	check_mix(&mix);
+}
+
+/* ---- the shrinking itself: an engine with a bug that three operations show ---- */
+
+static int forgetful_del(struct utmem_pool *p, const struct utmem_key *key)
+{
+	return ((const char *)key->data)[4] == '7' ? 0 : utmem_engine_pool.del(p, key);
+}
+
+static void run_forgetful(const struct op_mix *mix, const struct op *ops, uint32_t nr,
+			  volatile uint32_t *at)
+{
+	struct model *m = open_model(mix);
+	struct utmem_engine_ops broken = *m->f.ops;
+
+	broken.del = forgetful_del;
+	m->f.ops = &broken;
+	run_ops(m, ops, nr, at);
+}
+
+static void planted_bug_is_found_and_cut_down_to_what_shows_it(void **state)
+{
+	static const struct op_mix mix = {
+		.name = "planted", .arena = MIB, .quota = MIB, .weight = WEIGHTS_USUAL};
+	struct replay r = {.mix = &mix, .run = run_forgetful};
+	struct op *ops = ops_make(&mix, 1, 5000);
+	int64_t at = replay(&r, ops, 5000, true);
+	uint32_t nr;
+
+	(void)state;
+	assert_true(at >= 0);
+	nr = shrink(&r, ops, (uint32_t)at + 1);
+	/* a del of a key that is not there must say so, and this one does not */
+	assert_int_equal(nr, 1);
+	assert_int_equal(ops[0].what, DO_DEL);
+	assert_int_equal(ops[0].key % 10, 7);
+	free(ops);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(planted_bug_is_found_and_cut_down_to_what_shows_it),
 		cmocka_unit_test(engine_agrees_with_model_when_quota_is_short),
 		cmocka_unit_test(engine_agrees_with_model_when_arena_is_short),
-		cmocka_unit_test(engine_agrees_with_model_when_values_are_packed_and_shared),
-		cmocka_unit_test(engine_agrees_with_model_when_packing_is_all_the_room_there_is),
+		cmocka_unit_test(engine_agrees_with_model_when_allocations_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
