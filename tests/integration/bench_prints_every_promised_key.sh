@@ -37,6 +37,13 @@ rows=$("$bench" engine --json --rounds 1 --requests 640 --items 100 --sizes 64,4
 	echo "engine: not a row for put, get and mix at two sizes: $rows"
 	exit 1
 }
+rows=$("$bench" recover --json --rounds 1 --items 1000)
+for key in items open_ms again_ms touch_ms map_ms; do
+	grep -q "\"$key\":" <<<"$rows" || {
+		echo "recover: no $key in: $rows"
+		exit 1
+	}
+done
 [ "$("$bench" memory --json --items 1000 | grep -c charged_beyond_payload)" -eq 1 ]
 for wrong in "nothing" "loopback --json=1" "loopback --value 65m" "loopback --value 17179869185g" \
 	"loopback --transport nowhere" "loopback --transport local --engine null" "loopback --engine n" \
