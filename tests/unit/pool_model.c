@@ -33,6 +33,7 @@ struct model_stream {
 
 struct model {
 	struct fixture f;
+	struct fixture heir; /* memory for what another process finds */
 	struct utmem_tenant *tenants[NR_TENANTS];
 	struct model_pool pools[NR_POOLS];
 	struct model_stream streams[NR_SLOTS];
@@ -305,6 +306,86 @@ static void do_fail(struct model *m, const struct op *op)
 	m->f.fail_at = op->id % 2 ? m->f.nr_allocs + op->len : 0;
 }
 
+/* ---- another engine finds what one has left ---- */
+
+static const char *const tenant_names[NR_TENANTS] = {"t", "u"};
+
+/* Allocations may fail in it; then the next try succeeds. */
+static int try_open(struct model *m, const uint64_t quota[NR_TENANTS])
+{
+	int err = m->f.ops->open(&m->f.engine, &m->f.mem);
+	uint32_t i;
+
+	if (err)
+		return err;
+	for (i = 0; i < NR_TENANTS && !err; i++)
+		err = m->f.ops->tenant_add(m->f.engine, tenant_names[i], quota[i], &m->tenants[i]);
+	for (i = 0; i < NR_POOLS && !err; i++)
+		err = open_model_pool(m, i);
+	if (err)
+		m->f.ops->close(m->f.engine);
+	return err;
+}
+
+static void adopt_stream(struct model *m, struct model_stream *s, uint32_t stream_id)
+{
+	int err = m->f.ops->stream_adopt(m->f.engine, stream_id, s->done, &s->stream);
+
+	if (!err)
+		return;
+	assert_true(s->stale || (err == -ENOMEM && alloc_failed(m)));
+	s->stream = NULL;
+}
+
+/* Its process has died: there is what it wrote. (What it had in private goes, lest it be a leak.) */
+static void die(struct model *m)
+{
+	struct utmem_memory left;
+
+	fixture_copy(&m->heir, &m->f);
+	m->f.ops->close(m->f.engine);
+	left = m->f.stock;
+	m->f.stock = m->heir.stock;
+	m->heir.stock = left;
+	fixture_take_memory(&m->f, m->f.ops);
+}
+
+static void do_reopen(struct model *m, const struct op *op)
+{
+	uint64_t quota[NR_TENANTS];
+	uint32_t ids[NR_SLOTS], i;
+	struct utmem_tenant_stat st;
+	int err;
+
+	for (i = 0; i < NR_TENANTS; i++) {
+		m->f.ops->tenant_stat(m->tenants[i], &st);
+		quota[i] = st.quota_bytes;
+	}
+	for (i = 0; i < NR_SLOTS; i++)
+		ids[i] = m->streams[i].stream ? m->f.ops->stream_id(m->streams[i].stream) : 0;
+	if (op->cond)
+		die(m);
+	else
+		m->f.ops->close(m->f.engine);
+	assert_int_equal(m->f.heap_bytes, 0);
+	memset(m->hints, 0, sizeof(m->hints));
+	err = try_open(m, quota);
+	if (err) {
+		assert_true(err == -ENOMEM && alloc_failed(m));
+		assert_int_equal(m->f.heap_bytes, 0);
+		m->f.fail_at = 0;
+		assert_int_equal(try_open(m, quota), 0);
+	}
+	for (i = 0; i < NR_SLOTS; i++) {
+		if (m->streams[i].stream && op->id >> i & 1)
+			adopt_stream(m, &m->streams[i], ids[i]);
+		else
+			m->streams[i].stream = NULL;
+	}
+	m->f.ops->streams_settle(m->f.engine);
+	check(&m->f);
+}
+
 static void do_check(struct model *m, const struct op *op)
 {
 	(void)op;
@@ -329,11 +410,11 @@ static void check_quotas(struct model *m)
 static void step(struct model *m, const struct op *op)
 {
 	static void (*const actions[NR_WHAT])(struct model * m, const struct op *op) = {
-		[DO_PUT] = do_put,     [DO_GET] = do_get,	    [DO_DEL] = do_del,
-		[DO_BEGIN] = do_begin, [DO_APPEND] = do_append,	    [DO_COMMIT] = do_commit,
-		[DO_ABORT] = do_abort, [DO_FLUSH] = do_flush,	    [DO_DESTROY] = do_destroy,
-		[DO_QUOTA] = do_quota, [DO_MAINTAIN] = do_maintain, [DO_FAIL] = do_fail,
-		[DO_CHECK] = do_check,
+		[DO_PUT] = do_put,	 [DO_GET] = do_get,	      [DO_DEL] = do_del,
+		[DO_BEGIN] = do_begin,	 [DO_APPEND] = do_append,     [DO_COMMIT] = do_commit,
+		[DO_ABORT] = do_abort,	 [DO_FLUSH] = do_flush,	      [DO_DESTROY] = do_destroy,
+		[DO_QUOTA] = do_quota,	 [DO_MAINTAIN] = do_maintain, [DO_FAIL] = do_fail,
+		[DO_REOPEN] = do_reopen, [DO_CHECK] = do_check,
 	};
 
 	m->nr_failed = m->f.nr_failed;
@@ -347,7 +428,12 @@ static struct model *open_model(const struct op_mix *mix)
 	uint32_t i;
 
 	assert_non_null(m);
-	fixture_open(&m->f, mix->arena, mix->quota);
+	if (mix->lasts) {
+		fixture_map(&m->heir, mix->arena, mix->durable);
+		fixture_open_lasting(&m->f, mix->arena, mix->quota, mix->durable);
+	} else {
+		fixture_open(&m->f, mix->arena, mix->quota);
+	}
 	m->tenants[0] = m->f.tenant;
 	assert_int_equal(m->f.ops->tenant_add(m->f.engine, "u", mix->quota, &m->tenants[1]), 0);
 	for (i = 0; i < NR_POOLS; i++)
@@ -372,6 +458,8 @@ static void close_model(struct model *m)
 	settle(&m->f);
 	check(&m->f);
 	fixture_close(&m->f);
+	if (m->heir.stock.arena)
+		fixture_unmap(&m->heir);
 	free(m);
 }
 
@@ -426,10 +514,18 @@ static void check_mix(const struct op_mix *mix)
 	}
 }
 
-/* In 1000: put get del; begin append commit abort; flush destroy quota maintain fail; check gets the rest. */
-#define WEIGHTS_USUAL                                       \
-	{                                                   \
-		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 9, 0 \
+/* In 1000: put get del; begin append commit abort; flush destroy quota maintain; fail reopen; check gets the rest. */
+#define WEIGHTS_USUAL                                          \
+	{                                                      \
+		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 9, 0, 0 \
+	}
+#define WEIGHTS_LASTING                                        \
+	{                                                      \
+		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 8, 0, 1 \
+	}
+#define WEIGHTS_FAILING                                         \
+	{                                                       \
+		480, 220, 130, 25, 40, 18, 4, 3, 3, 3, 8, 60, 1 \
 	}
 
 static void engine_agrees_with_model_when_quota_is_short(void **state)
@@ -452,15 +548,39 @@ static void engine_agrees_with_model_when_arena_is_short(void **state)
 	check_mix(&mix);
 }
 
+static void engine_agrees_with_model_when_it_is_opened_again(void **state)
+{
+	static const struct op_mix mix = {.name = "opened again",
+					  .arena = 2 * MIB,
+					  .quota = 1300 * KIB,
+					  .lasts = true,
+					  .weight = WEIGHTS_LASTING};
+
+	(void)state;
+	check_mix(&mix);
+}
+
+static void durable_engine_agrees_with_model_when_it_is_opened_again(void **state)
+{
+	static const struct op_mix mix = {.name = "durable, opened again",
+					  .arena = 2 * MIB,
+					  .quota = 700 * KIB,
+					  .lasts = true,
+					  .durable = true,
+					  .weight = WEIGHTS_LASTING};
+
+	(void)state;
+	check_mix(&mix);
+}
+
 static void engine_agrees_with_model_when_allocations_fail(void **state)
 {
-	static const struct op_mix mix = {
-		.name = "allocations fail",
-		.arena = 2 * MIB,
-		.quota = MIB,
-		.all_fail = true,
-		.weight = {480, 220, 130, 25, 40, 18, 4, 3, 3, 3, 9, 60},
-	};
+	static const struct op_mix mix = {.name = "allocations fail",
+					  .arena = 2 * MIB,
+					  .quota = MIB,
+					  .lasts = true,
+					  .all_fail = true,
+					  .weight = WEIGHTS_FAILING};
 
 	(void)state;
 	check_mix(&mix);
@@ -509,6 +629,8 @@ int main(void)
 		cmocka_unit_test(planted_bug_is_found_and_cut_down_to_what_shows_it),
 		cmocka_unit_test(engine_agrees_with_model_when_quota_is_short),
 		cmocka_unit_test(engine_agrees_with_model_when_arena_is_short),
+		cmocka_unit_test(engine_agrees_with_model_when_it_is_opened_again),
+		cmocka_unit_test(durable_engine_agrees_with_model_when_it_is_opened_again),
 		cmocka_unit_test(engine_agrees_with_model_when_allocations_fail),
 	};
 

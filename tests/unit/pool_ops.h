@@ -33,6 +33,7 @@ enum what {
 	DO_QUOTA,
 	DO_MAINTAIN,
 	DO_FAIL, /* allocations, from the one of number len on: one, or all until the next of these */
+	DO_REOPEN, /* the engine: closed in good order, or (cond) found by another after its death */
 	DO_CHECK,
 	NR_WHAT,
 };
@@ -53,6 +54,8 @@ struct op_mix {
 	uint64_t quota;
 	uint16_t weight[NR_WHAT];
 	bool all_fail; /* DO_FAIL also fails all that follow */
+	bool lasts;    /* the memory outlives its engine */
+	bool durable;
 };
 
 static inline uint32_t pick(uint64_t *random, uint32_t n)
@@ -105,6 +108,8 @@ static inline void op_make(struct op *op, const struct op_mix *mix, uint64_t *ra
 		op->off = pick(random, op->len + 2);
 	if (op->what == DO_QUOTA)
 		op->len = (uint32_t)(mix->quota / 8 * (1 + pick(random, 8)));
+	if (op->what == DO_REOPEN)
+		op->cond = (uint8_t)pick(random, 2);
 	if (op->what == DO_FAIL) {
 		op->len = 1 + pick(random, 8);
 		op->cond = mix->all_fail && pick(random, 4) == 0;
@@ -126,9 +131,9 @@ static inline struct op *ops_make(const struct op_mix *mix, uint64_t seed, uint3
 static inline void op_print(const struct op *op, uint32_t no)
 {
 	static const char *const conds[] = {"", " if-absent", " if-present"};
-	static const char *const names[] = {"put",	"get",	 "del",	  "begin",   "append",
-					    "commit",	"abort", "flush", "destroy", "quota",
-					    "maintain", "fail",	 "check"};
+	static const char *const names[] = {"put",	"get",	 "del",	   "begin",   "append",
+					    "commit",	"abort", "flush",  "destroy", "quota",
+					    "maintain", "fail",	 "reopen", "check"};
 
 	fprintf(stderr, "%6u  %-8s", no, names[op->what]);
 	if (op->what <= DO_BEGIN)
@@ -235,15 +240,16 @@ static inline uint32_t shrink(const struct replay *r, struct op *ops, uint32_t n
 	return nr;
 }
 
-/* Print the least sequence that fails, and fail again with it in the open. */
+/* Print the least sequence that fails, and fail again with it in the open. (Not where only the end did.) */
 static inline uint32_t shrink_and_show(const struct replay *r, struct op *ops, int64_t at,
 				       uint32_t nr)
 {
-	uint32_t i;
+	uint32_t i, nr_all = nr;
 
-	nr = shrink(r, ops, at < nr ? (uint32_t)at + 1 : nr);
+	if (at < nr)
+		nr = shrink(r, ops, (uint32_t)at + 1);
 	fprintf(stderr, "%s: the least sequence that fails, %u operations:\n", r->mix->name, nr);
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr && at < nr_all; i++)
 		op_print(&ops[i], i);
 	replay(r, ops, nr, false);
 	return nr;
