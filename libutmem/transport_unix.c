@@ -95,6 +95,28 @@ static void unix_disconnect(struct utmem *u)
 	free(h);
 }
 
+/*
+ * A host that dies between accepting and keeping a connection takes it with it. Nothing has been
+ * agreed on by then: the next one is asked, which is there or never will be.
+ */
+#define GREET_TRIES 3u
+
+static int open_and_greet(struct unix_host *h, const char *path)
+{
+	unsigned int tries;
+	int err = 0;
+
+	for (tries = 0; tries < GREET_TRIES; tries++) {
+		h->sock = utmem_sock_open(path);
+		err = h->sock < 0 ? h->sock : greet(h);
+		if (h->sock < 0 || (err != -ECONNRESET && err != -EPIPE))
+			break;
+		close(h->sock);
+		h->sock = -1;
+	}
+	return err;
+}
+
 static int unix_connect(struct utmem **out, const char *path)
 {
 	struct unix_host *h = calloc(1, sizeof(*h));
@@ -108,8 +130,7 @@ static int unix_connect(struct utmem **out, const char *path)
 		return err;
 	}
 	doorbells_init(h);
-	h->sock = utmem_sock_open(path);
-	err = h->sock < 0 ? h->sock : greet(h);
+	err = open_and_greet(h, path);
 	if (err) {
 		unix_disconnect(&h->base);
 		return err;

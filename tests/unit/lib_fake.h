@@ -47,7 +47,7 @@ struct fake {
 	struct utmem_geometry geo; /* of the latest queue */
 	struct utmem_sq_reader sq;
 	struct utmem_cq_writer cq;
-	uint32_t nr_destroyed;
+	uint32_t nr_accepted, nr_destroyed;
 };
 
 static void *fake_page(struct fake *f)
@@ -141,30 +141,46 @@ static void fake_send(int peer, const void *buf, size_t len, const int *fds, uns
 	sendmsg(peer, &mh, MSG_NOSIGNAL);
 }
 
+/* Until the client closes. Return: true when it was the fake that did, in answer to *@m. */
+static bool fake_serve(struct fake *f, struct utmem_sock_msg *m)
+{
+	while (recv(f->peer, m, sizeof(*m), 0) == sizeof(*m)) {
+		int fds[FAKE_FDS_MAX];
+		unsigned int nr = 0;
+		size_t len = sizeof(*m);
+
+		fake_answer(f, m, fds, &nr);
+		if (f->hook)
+			len = f->hook(f, m, fds, &nr);
+		if (len)
+			fake_send(f->peer, m, len, fds, nr);
+		while (nr)
+			close(fds[--nr]);
+		if (!len)
+			return true;
+	}
+	return false;
+}
+
+/* One connection; another one where the fake closed in the greeting. */
 static void *fake_main(void *arg)
 {
 	struct fake *f = arg;
 	struct utmem_sock_msg m;
+	bool again;
 
-	f->peer = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC);
-	while (f->peer >= 0 && recv(f->peer, &m, sizeof(m), 0) == sizeof(m)) {
-		int fds[FAKE_FDS_MAX];
-		unsigned int nr = 0;
-		size_t len = sizeof(m);
-
-		fake_answer(f, &m, fds, &nr);
-		if (f->hook)
-			len = f->hook(f, &m, fds, &nr);
-		if (len)
-			fake_send(f->peer, &m, len, fds, nr);
-		while (nr)
-			close(fds[--nr]);
-		if (!len)
+	do {
+		again = false;
+		if (f->peer >= 0)
+			close(f->peer);
+		f->peer = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC);
+		if (f->peer < 0)
 			break;
-	}
-	/* As the death of a process: only this closes the connection. */
-	if (f->peer >= 0)
+		f->nr_accepted++;
+		again = fake_serve(f, &m) && m.type == UTMEM_SOCK_HELLO;
+		/* As the death of a process: only this closes the connection. */
 		shutdown(f->peer, SHUT_RDWR);
+	} while (again);
 	return NULL;
 }
 

@@ -53,6 +53,18 @@ static void a_peer_that_closes_in_the_greeting_is_econnreset(void **state)
 	expect_connect(close_instead, SEALED, -ECONNRESET);
 }
 
+static size_t close_the_first(struct fake *f, struct utmem_sock_msg *m, int *fds, unsigned int *nr)
+{
+	(void)m, (void)fds, (void)nr;
+	return f->nr_accepted > 1 ? sizeof(*m) : 0;
+}
+
+static void a_connection_that_is_lost_in_the_greeting_is_made_again(void **state)
+{
+	(void)state;
+	expect_connect(close_the_first, SEALED, 0);
+}
+
 static size_t refuse(struct fake *f, struct utmem_sock_msg *m, int *fds, unsigned int *nr)
 {
 	(void)f, (void)fds, (void)nr;
@@ -332,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_host_is_accepted),
 		cmocka_unit_test(a_peer_that_closes_in_the_greeting_is_econnreset),
+		cmocka_unit_test(a_connection_that_is_lost_in_the_greeting_is_made_again),
 		cmocka_unit_test(a_refusal_is_handed_through_and_its_fds_closed),
 		cmocka_unit_test(a_malformed_reply_is_eproto),
 		cmocka_unit_test(wrong_magic_or_a_newer_major_is_eproto),
