@@ -13,6 +13,7 @@
 #include "host/utmemd/arena.h"
 #include "host/utmemd/client.h"
 #include "host/utmemd/daemon.h"
+#include "host/utmemd/ivshmem.h"
 #include "host/utmemd/log.h"
 #include "host/utmemd/pool_options.h"
 #include "host/utmemd/tenant.h"
@@ -166,11 +167,17 @@ static int tenants_resume(struct daemon *d)
 	return err;
 }
 
-static int clients_resume(struct daemon *d)
+static int connections_resume(struct daemon *d)
 {
 	struct kept_item *item;
+	struct tenant *t;
 	int err = 0;
 
+	TAILQ_FOREACH(t, &d->tenants, link)
+	{
+		if (!err)
+			err = vm_resume(t);
+	}
 	while (!err && (item = kept_first(&d->deposit.given, CLIENT_KEY)))
 		err = client_resume(d, item->key);
 	return err;
@@ -184,7 +191,7 @@ static int tenants_open(struct daemon *d)
 	if (!err)
 		err = registry_apply(d);
 	if (!err)
-		err = clients_resume(d); /* who may use what is known by now */
+		err = connections_resume(d); /* who may use what is known by now */
 	return err;
 }
 

@@ -217,6 +217,7 @@ static void hello(struct supervisor *s, struct worker *w, uint32_t version)
 static void keep(struct supervisor *s, const struct keeper_msg *m, const int *fds, uint32_t nr_fds)
 {
 	struct kept_item *item = kept_find(&s->kept, m->key);
+	bool store = s->served || (item && item->stored);
 	int err;
 
 	if (item)
@@ -225,7 +226,7 @@ static void keep(struct supervisor *s, const struct keeper_msg *m, const int *fd
 	if (err)
 		log_error("%s is not kept: %s", m->key, strerror(-err));
 	item = kept_find(&s->kept, m->key);
-	if (item && s->served)
+	if (item && store)
 		fdstore_add(item);
 }
 

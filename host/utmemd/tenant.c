@@ -233,10 +233,9 @@ int tenant_resume(struct daemon *d, const char *key)
 			tenant_undo(t);
 	}
 	free(item);
-	if (err)
-		return err;
-	TAILQ_INSERT_TAIL(&d->tenants, t, link);
-	return vm_resume(t);
+	if (!err)
+		TAILQ_INSERT_TAIL(&d->tenants, t, link);
+	return err;
 }
 
 int tenant_set_quota(struct tenant *t, uint64_t quota)
