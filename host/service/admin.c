@@ -407,13 +407,14 @@ static int pool_stat(struct utmem_window *w, void *payload)
 static const struct admin_op {
 	size_t len; /* of the payload, exactly */
 	int (*run)(struct utmem_window *w, void *payload);
+	bool locked; /* run is called with the engine's lock held; else it takes it where it must */
 } admin_ops[] = {
 	[SLOT(UTMEM_OP_CREATE_QUEUE)] = {sizeof(struct utmem_admin_queue), queue_create},
 	[SLOT(UTMEM_OP_DESTROY_QUEUE)] = {sizeof(struct utmem_admin_queue), queue_destroy},
-	[SLOT(UTMEM_OP_POOL_OPEN)] = {sizeof(struct utmem_admin_pool), pool_open},
-	[SLOT(UTMEM_OP_POOL_CLOSE)] = {sizeof(struct utmem_admin_pool), pool_close},
-	[SLOT(UTMEM_OP_POOL_DESTROY)] = {sizeof(struct utmem_admin_pool), pool_destroy},
-	[SLOT(UTMEM_OP_POOL_STAT)] = {sizeof(struct utmem_pool_stat), pool_stat},
+	[SLOT(UTMEM_OP_POOL_OPEN)] = {sizeof(struct utmem_admin_pool), pool_open, true},
+	[SLOT(UTMEM_OP_POOL_CLOSE)] = {sizeof(struct utmem_admin_pool), pool_close, true},
+	[SLOT(UTMEM_OP_POOL_DESTROY)] = {sizeof(struct utmem_admin_pool), pool_destroy, true},
+	[SLOT(UTMEM_OP_POOL_STAT)] = {sizeof(struct utmem_pool_stat), pool_stat, true},
 };
 
 static const struct admin_op *admin_op_find(uint8_t opcode)
@@ -452,22 +453,41 @@ static void call_finish(struct utmem_window *w, int ret, const void *payload, si
 	UTMEM_FAIL_POINT("service_admin_done");
 }
 
+/* What takes or gives pools has its answer in the ledger before anybody else comes to them. */
+static int call_act(struct utmem_window *w, const struct admin_op *op, void *payload)
+{
+	int ret;
+
+	if (op->locked)
+		engine_lock(w->service);
+	ret = op->run(w, payload);
+	if (ret != ADMIN_LATER)
+		call_finish(w, ret, payload, op->len);
+	if (op->locked)
+		engine_unlock(w->service);
+	return ret;
+}
+
 /* Return: what @op says, ADMIN_LATER included; for one that was finished before: what it said then. */
 static int call_run(struct utmem_window *w, uint64_t serial, uint8_t opcode, void *payload)
 {
 	const struct admin_op *op = admin_op_find(opcode);
 	struct ledger_admin *a = &w->ledger->admin;
-	int ret;
 
 	call_begin(w, serial, opcode);
 	if (a->state == LEDGER_ADMIN_DONE) {
 		memcpy(payload, a->payload, op->len);
 		return a->res;
 	}
-	ret = op->run(w, payload);
-	if (ret != ADMIN_LATER)
-		call_finish(w, ret, payload, op->len);
-	return ret;
+	return call_act(w, op, payload);
+}
+
+static void handle_undo(struct queue *q, uint16_t handle)
+{
+	engine_lock(q->window->service);
+	if (utsvc_queue_has_handle(q, handle))
+		utsvc_queue_handle_close(q, handle);
+	engine_unlock(q->window->service);
 }
 
 void utsvc_admin_undo(struct utmem_window *w)
@@ -480,8 +500,8 @@ void utsvc_admin_undo(struct utmem_window *w)
 	q = w->queues[a->made_queue];
 	if (q && a->made == LEDGER_MADE_QUEUE)
 		utsvc_admin_drop(q);
-	else if (q && utsvc_queue_has_handle(q, a->made_handle))
-		utsvc_queue_handle_close(q, (uint16_t)a->made_handle);
+	else if (q)
+		handle_undo(q, (uint16_t)a->made_handle);
 	utmem_store_release(&a->made, LEDGER_MADE_NOTHING);
 }
 

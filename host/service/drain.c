@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * One queue's turn: peek, copy, validate, prefetch, dispatch, complete. No malloc,
- * no lock, no syscall here. Called by window.c and admin.c, on the draining thread.
+ * no syscall here, and no lock but the engine's, where it is shared. Called by window.c and
+ * admin.c, on the draining thread.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -46,8 +47,8 @@ void utsvc_queue_break(struct queue *q)
 }
 
 /*
- * Copy and validate up to @n requests, hash their keys, ask for the index's cache
- * lines. Return: how many, fewer than @n when their cost is enough for one turn.
+ * Copy and validate up to @n requests, hash their keys. Return: how many, fewer than
+ * @n when their cost is enough for one turn.
  */
 static uint32_t collect(const struct queue *q, struct utmem_service *s, uint32_t n,
 			uint64_t *budget)
@@ -67,8 +68,6 @@ static uint32_t collect(const struct queue *q, struct utmem_service *s, uint32_t
 		if (r->error || !request_has_key(r))
 			continue;
 		r->key.hash = ops->hash(s->engine, r->key.data, r->key.len);
-		if (ops->prefetch_index)
-			ops->prefetch_index(r->pool, &r->key);
 	}
 	*budget -= cost < *budget ? cost : *budget;
 	return i;
@@ -78,6 +77,20 @@ static uint32_t collect(const struct queue *q, struct utmem_service *s, uint32_t
 static uint32_t bytes_read(const struct request *r)
 {
 	return r->sqe.opcode == UTMEM_OP_PUT ? 0 : r->sqe.len;
+}
+
+static void prefetch_indexes(struct utmem_service *s, uint32_t n)
+{
+	uint32_t i;
+
+	if (!s->ops->prefetch_index)
+		return;
+	for (i = 0; i < n; i++) {
+		struct request *r = &s->batch.requests[i];
+
+		if (!r->error && request_has_key(r))
+			s->ops->prefetch_index(r->pool, &r->key);
+	}
 }
 
 /* By now the index's lines are here, or on their way: ask for the records. */
@@ -177,8 +190,13 @@ uint32_t utsvc_queue_drain(struct queue *q, uint64_t *budget)
 		return 0;
 	before = ledger_enter(ledger, q->id);
 	n = collect(q, s, n < REQUEST_BATCH ? n : REQUEST_BATCH, budget);
+	engine_lock(s);
+	prefetch_indexes(s, n);
 	prefetch_records(s, n);
+	ledger_acting(ledger, true);
 	execute(q, &s->batch, n);
+	ledger_acting(ledger, false);
+	engine_unlock(s);
 	utsvc_queue_complete(q);
 	ledger_leave(ledger, before);
 	return n;
@@ -208,9 +226,12 @@ static void pending_redo(struct queue *q)
 	struct request *r = &b->requests[0];
 	struct answer a = {.res = pending_collect(q, r, b->long_key[0])};
 
+	engine_lock(q->window->service);
 	if (!a.res)
 		a = utsvc_request_redo(r, q);
 	ledger_done(q->ledger, r->sqe.user_data, a.res, a.flags);
+	ledger_acting(q->window->ledger, false);
+	engine_unlock(q->window->service);
 	utsvc_queue_complete(q);
 }
 

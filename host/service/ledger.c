@@ -37,6 +37,7 @@ void utsvc_ledger_init(struct ledger *l, const struct utmem_window_config *cfg)
 	l->heartbeat = 0;
 	l->hello = 0;
 	l->active = LEDGER_NOBODY;
+	l->acting = false;
 	l->admin.serial = LEDGER_NONE;
 	l->admin.state = LEDGER_ADMIN_IDLE;
 	l->admin.made = LEDGER_MADE_NOTHING;
@@ -73,7 +74,8 @@ int utsvc_ledger_check(struct ledger *l, const struct utmem_window_config *cfg)
 	if (l->max_queues < 2 || l->max_queues > UTMEM_QUEUES_MAX ||
 	    utmem_ledger_len(l->max_queues) > cfg->ledger_len)
 		return -EBADMSG;
-	if (!admin_is_sane(l) || (l->active != LEDGER_NOBODY && l->active >= l->max_queues))
+	if (!admin_is_sane(l) || l->acting > 1 ||
+	    (l->active != LEDGER_NOBODY && l->active >= l->max_queues))
 		return -EBADMSG;
 	for (id = 0; id < l->max_queues; id++) {
 		q = utsvc_ledger_queue(l, id);

@@ -146,7 +146,7 @@ struct ledger {
 	uint32_t heartbeat;
 	uint64_t hello;	 /* the guest's generation that is being served */
 	uint32_t active; /* the queue that is inside a request, or LEDGER_NOBODY */
-	uint32_t resv0;
+	uint32_t acting; /* 1: and has the engine; of all windows of an engine it is one at most */
 	struct ledger_admin admin;
 	uint64_t made[UTMEM_QUEUES_MAX /
 		      64]; /* a bit for each id: only then its page is looked at */
@@ -199,6 +199,13 @@ static inline uint32_t ledger_enter(struct ledger *l, uint32_t queue_id)
 static inline void ledger_leave(struct ledger *l, uint32_t before)
 {
 	utmem_store_release(&l->active, before);
+}
+
+/* While it is, requests may have acted whose outcome is not known: who comes after a death begins here. */
+static inline void ledger_acting(struct ledger *l, bool acting)
+{
+	utmem_store_release(&l->acting, acting);
+	utmem_compiler_barrier();
 }
 
 /* The outcome of request `done`, which has acted. */

@@ -101,11 +101,13 @@ void utsvc_queue_handles_forget(struct queue *q)
 {
 	uint16_t i;
 
+	engine_lock(q->window->service);
 	for (i = 0; i < UTMEM_POOLS_PER_QUEUE; i++) {
 		if (q->handles[i].pool)
 			utmem_ops(q->handles[i].pool)->pool_close(q->handles[i].pool);
 		q->handles[i] = (struct handle){.pool = NULL};
 	}
+	engine_unlock(q->window->service);
 }
 
 static int handles_resume(struct queue *q)
@@ -113,10 +115,12 @@ static int handles_resume(struct queue *q)
 	uint16_t i;
 	int err = 0;
 
+	engine_lock(q->window->service);
 	for (i = 0; !err && i < UTMEM_POOLS_PER_QUEUE; i++) {
 		if (q->ledger->handles[i].state == LEDGER_HANDLE_OPEN)
 			err = handle_resume(q, i);
 	}
+	engine_unlock(q->window->service);
 	if (err)
 		utsvc_queue_handles_forget(q);
 	return err;
@@ -173,11 +177,13 @@ void utsvc_queue_streams_adopt(struct queue *q)
 {
 	uint16_t i;
 
+	engine_lock(q->window->service);
 	for (i = 0; i < UTMEM_STREAMS_PER_QUEUE; i++) {
 		if (ledger_stream_is_open(q->ledger, i) &&
 		    q->ledger->streams[i].state == LEDGER_STREAM_USED)
 			stream_adopt(q, i);
 	}
+	engine_unlock(q->window->service);
 }
 
 void utsvc_queue_close(struct queue *q)
@@ -201,10 +207,12 @@ void utsvc_queue_end(struct queue *q, uint32_t state, int error)
 		return;
 	q->error = error;
 	utsvc_ledger_queue_state(q->ledger, state, error);
+	engine_lock(q->window->service);
 	for (i = 0; i < UTMEM_POOLS_PER_QUEUE; i++) {
 		if (utsvc_queue_has_handle(q, i))
 			utsvc_queue_handle_close(q, i);
 	}
+	engine_unlock(q->window->service);
 	if (q->id)
 		utsvc_share_remove(q->window->share, q);
 	utmem_state_store(q->sq.page, state, error);

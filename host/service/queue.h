@@ -63,12 +63,12 @@ void utsvc_queue_wake(struct queue *q);
 
 /* Is @handle in use, be its pool there or lost? */
 bool utsvc_queue_has_handle(const struct queue *q, uint32_t handle);
-/* A free handle stands for @pool, which is the queue's from here on. */
+/* A free handle stands for @pool, which is the queue's from here on. With the engine's lock held. */
 void utsvc_queue_handle_open(struct queue *q, uint16_t handle, struct utmem_pool *pool,
 			     bool readonly);
 /* Let go of every pool, and leave the ledger as it is. */
 void utsvc_queue_handles_forget(struct queue *q);
-/* Aborts the handle's streams, closes its pool. */
+/* Aborts the handle's streams, closes its pool. With the engine's lock held. */
 void utsvc_queue_handle_close(struct queue *q, uint16_t handle);
 /* Ask the engine for the streams that were open; one that it does not know is lost. */
 void utsvc_queue_streams_adopt(struct queue *q);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A window's second life: what its ledger says becomes queues again, and what the process was in the
- * middle of when it died is brought to its end. Nothing is read from the window but requests. Called by
- * window.c (attach) and before anything else is executed, on the draining thread.
+ * Windows' second life: what their ledgers say becomes queues again, and what the process was in the
+ * middle of when it died is brought to its end. Nothing is read from a window but requests. Called by
+ * window.c (attach), and before anything else is executed, on the draining thread.
  *
  * Every step may be repeated: a process that dies in here leaves the next one what it found.
  */
@@ -58,31 +58,43 @@ int utsvc_resume_attach(struct utmem_window *w)
 
 /* ---- finish ---- */
 
-/* @visit every queue of every window that is being resumed. */
-static void each_queue(struct utmem_service *s, void (*visit)(struct queue *q))
+/* The services of one engine. */
+struct crew {
+	struct utmem_service *const *services;
+	uint32_t nr;
+};
+
+/* @visit every window that is being resumed. */
+static void each_window(const struct crew *crew, void (*visit)(struct utmem_window *w))
 {
 	struct utmem_window *w;
-	uint32_t id;
+	uint32_t i;
 
-	TAILQ_FOREACH(w, &s->windows, link)
-	{
-		for (id = 0; w->resuming && id < w->cfg.max_queues; id++) {
-			struct queue *q = id ? w->queues[id] : w->admin;
-
-			if (q)
-				visit(q);
+	for (i = 0; i < crew->nr; i++) {
+		TAILQ_FOREACH(w, &crew->services[i]->windows, link)
+		{
+			if (w->resuming)
+				visit(w);
 		}
 	}
 }
 
-static void each_window(struct utmem_service *s, void (*visit)(struct utmem_window *w))
+/* And every queue of such a window. */
+static void each_queue(const struct crew *crew, void (*visit)(struct queue *q))
 {
 	struct utmem_window *w;
+	uint32_t i, id;
 
-	TAILQ_FOREACH(w, &s->windows, link)
-	{
-		if (w->resuming)
-			visit(w);
+	for (i = 0; i < crew->nr; i++) {
+		TAILQ_FOREACH(w, &crew->services[i]->windows, link)
+		{
+			for (id = 0; w->resuming && id < w->cfg.max_queues; id++) {
+				struct queue *q = id ? w->queues[id] : w->admin;
+
+				if (q)
+					visit(q);
+			}
+		}
 	}
 }
 
@@ -150,27 +162,44 @@ static void quarantine(struct utmem_window *w)
 		utsvc_admin_give_up(w, -EIO);
 }
 
-/* What was executed when the process died comes before all else, whatever it was. */
-static uint32_t active_redo(struct utmem_window *w)
+/* Return: requests served, of the queue that was inside one. */
+static uint32_t window_redo(struct utmem_window *w)
 {
-	uint32_t id = w->ledger->active, served = 0;
-	uint64_t idx;
-
-	if (active_request(w, &id, &idx))
-		served = id ? utsvc_queue_redo(w->queues[id]) : utsvc_window_turn(w);
-	ledger_leave(w->ledger, LEDGER_NOBODY);
-	return served;
+	if (w->redo == LEDGER_NOBODY)
+		return 0;
+	return w->redo ? utsvc_queue_redo(w->queues[w->redo]) : utsvc_window_turn(w);
 }
 
-static uint32_t actives_redo(struct utmem_service *s)
+/*
+ * Who is to be served first? Where several threads served them, several windows were inside a request, but one
+ * at most was acting. The others are not inside any more: when the next death comes, it
+ * counts only for the one that is served then.
+ */
+static void redo_find(struct utmem_window *w)
+{
+	uint64_t idx;
+
+	if (!active_request(w, &w->redo, &idx))
+		w->redo = LEDGER_NOBODY;
+	if (!w->ledger->acting)
+		ledger_leave(w->ledger, LEDGER_NOBODY);
+}
+
+static uint32_t redo(const struct crew *crew, bool acting)
 {
 	struct utmem_window *w;
-	uint32_t served = 0;
+	uint32_t i, served = 0;
 
-	TAILQ_FOREACH(w, &s->windows, link)
-	{
-		if (w->resuming)
-			served += active_redo(w);
+	for (i = 0; i < crew->nr; i++) {
+		TAILQ_FOREACH(w, &crew->services[i]->windows, link)
+		{
+			if (!w->resuming || w->ledger->acting != acting)
+				continue;
+			served += window_redo(w);
+			w->redo = LEDGER_NOBODY;
+			ledger_acting(w->ledger, false);
+			ledger_leave(w->ledger, LEDGER_NOBODY);
+		}
 	}
 	return served;
 }
@@ -181,27 +210,54 @@ static void resumed(struct utmem_window *w)
 	w->service->nr_resuming--;
 }
 
-uint32_t utsvc_resume_finish(struct utmem_service *s)
+static bool is_resuming(const struct crew *crew)
 {
+	uint32_t i;
+
+	for (i = 0; i < crew->nr; i++) {
+		if (crew->services[i]->nr_resuming)
+			return true;
+	}
+	return false;
+}
+
+static void streams_settle(struct utmem_service *s)
+{
+	engine_lock(s);
+	s->ops->streams_settle(s->engine);
+	engine_unlock(s);
+}
+
+uint32_t utmem_services_resume(struct utmem_service *const *services, uint32_t nr)
+{
+	const struct crew crew = {services, nr};
 	uint32_t served;
 
-	if (!s->nr_resuming)
+	if (!is_resuming(&crew))
 		return 0;
-	each_window(s, death_count);
+	each_window(&crew, death_count);
 	UTMEM_FAIL_POINT("service_resume_counted");
-	each_queue(s, streams_adopt);
-	s->ops->streams_settle(s->engine);
+	each_queue(&crew, streams_adopt);
+	streams_settle(services[0]);
 	UTMEM_FAIL_POINT("service_resume_settled");
-	each_window(s, utsvc_admin_undo);
+	each_window(&crew, utsvc_admin_undo);
 	UTMEM_FAIL_POINT("service_resume_undone");
-	each_queue(s, outcomes_publish);
+	each_queue(&crew, outcomes_publish);
 	UTMEM_FAIL_POINT("service_resume_published");
-	each_window(s, quarantine);
+	each_window(&crew, quarantine);
 	UTMEM_FAIL_POINT("service_resume_judged");
-	served = actives_redo(s);
+	each_window(&crew, redo_find);
+	/* nobody has seen what this one did, nor touched what its conditions looked at: now others may */
+	served = redo(&crew, true);
+	served += redo(&crew, false);
 	UTMEM_FAIL_POINT("service_resume_redone");
 	/* whose completions were published in the life before, and he was not woken */
-	each_queue(s, utsvc_queue_wake);
-	each_window(s, resumed);
+	each_queue(&crew, utsvc_queue_wake);
+	each_window(&crew, resumed);
 	return served;
+}
+
+uint32_t utsvc_resume_finish(struct utmem_service *s)
+{
+	return s->nr_resuming ? utmem_services_resume(&s, 1) : 0;
 }

@@ -32,6 +32,11 @@ int utmem_service_init(struct utmem_service **out, struct utmem_engine *engine, 
 	return 0;
 }
 
+void utmem_service_share_engine(struct utmem_service *s, const struct utmem_engine_lock *lock)
+{
+	s->lock = *lock;
+}
+
 void utmem_service_exit(struct utmem_service *s)
 {
 	free(s);
@@ -46,6 +51,13 @@ void utmem_service_leave(struct utmem_service *s)
 	free(s);
 }
 
+static void upkeep(struct utmem_service *s)
+{
+	engine_lock(s);
+	s->upkeep = s->ops->maintain(s->engine, MAINTAIN_BYTES);
+	engine_unlock(s);
+}
+
 uint32_t utmem_service_turn(struct utmem_service *s)
 {
 	struct utmem_window *w;
@@ -57,7 +69,7 @@ uint32_t utmem_service_turn(struct utmem_service *s)
 	TAILQ_FOREACH(sh, &s->shares, link)
 	served += utsvc_share_turn(sh);
 	if (served || s->upkeep)
-		s->upkeep = s->ops->maintain(s->engine, MAINTAIN_BYTES);
+		upkeep(s);
 	return served + s->upkeep;
 }
 
@@ -79,7 +91,7 @@ static bool has_work(struct utmem_service *s)
 		if (utsvc_share_has_work(sh))
 			return true;
 	}
-	s->upkeep = s->ops->maintain(s->engine, MAINTAIN_BYTES);
+	upkeep(s);
 	return s->upkeep;
 }
 

@@ -2,10 +2,11 @@
 /*
  * The service: rings on one side, pools on the other.
  *
- * Owner: host/service. Callers: host/utmemd (a thread that drains and sleeps),
+ * Owner: host/service. Callers: host/utmemd (threads that drain and sleep),
  * libutmem's local: transport (drains inside submit), bench, fuzz. It opens no
- * socket, starts no thread, takes no lock: every call on one service comes from
- * one thread at a time.
+ * socket, starts no thread, takes no lock but the one that its owner gives it: every call
+ * on one service comes from one thread at a time. Several threads have a service each, and
+ * may share an engine (utmem_service_share_engine).
  *
  *	validate.c   an SQE copy -> a request that can be trusted, or a -errno
  *	dispatch.c   a trusted request -> a pool operation -> a result
@@ -13,7 +14,7 @@
  *	queue.c	     one queue's life, its pools and multi-part PUTs
  *	rights.c     what other tenants may do, request by request
  *	ledger.c     what must be remembered when the process dies
- *	resume.c     a window's second life, from its ledger
+ *	resume.c     windows' second life, from their ledgers
  *	room.c	     which pages of a window are taken, and which must be zeroed
  *	window.c     header, control page, hello
  *	share.c	     what one tenant gets in a turn, over all its windows
@@ -43,7 +44,10 @@ struct utmem_service_counters {
 	uint64_t value_bytes_in, value_bytes_out;
 };
 
-/* What the service asks of its owner. Called on the draining thread; must not call back into the service. */
+/*
+ * What the service asks of its owner. Called on the draining thread, never while it holds the engine's
+ * lock; must not call back into the service.
+ */
 struct utmem_window_callbacks {
 	/* Required. A waiter of @queue_id wants to be woken; @irq_vector as CREATE_QUEUE gave it. */
 	void (*wake)(void *ctx, uint32_t queue_id, uint32_t irq_vector);
@@ -95,6 +99,25 @@ void utmem_service_exit(struct utmem_service *s);
 void utmem_service_leave(struct utmem_service *s);
 
 /*
+ * The lock of an engine that several services work on, each on a thread of its own. An engine is used by one
+ * thread at a time, so a service takes the lock for whatever it does with engine, tenants and
+ * pools: once for a batch of requests, not for copying and checking them before, nor for telling their
+ * outcomes after. What a request does, from its first look at the pool until its outcome stands in the ledger,
+ * happens in one hold: nobody comes between.
+ *
+ * Order: whatever its owner makes the calls on one service exclusive with, then this lock, then the owner's
+ * callbacks' own (which are called without this one). A service asks for it once at a time: it need
+ * not be recursive. The owner takes it for engine calls of his own.
+ */
+struct utmem_engine_lock {
+	void (*lock)(void *ctx);
+	void (*unlock)(void *ctx);
+	void *ctx;
+};
+/* Before the first window is attached. Without it, the service is alone with its engine. */
+void utmem_service_share_engine(struct utmem_service *s, const struct utmem_engine_lock *lock);
+
+/*
  * Put a window under service: writes header and control page, makes the admin
  * queue. detach drains every queue (as far as a bounded amount of work for the tenant
  * goes), drops it, closes its pools, and marks the control page STOPPED. -EINVAL
@@ -103,13 +126,21 @@ void utmem_service_leave(struct utmem_service *s);
  * With cfg->resume: the queues of the ledger go on where they were, pools are opened again by their ids (one that
  * is gone answers -ESTALE, one no longer granted -EACCES, until it is closed), and the state is RUNNING
  * whatever it was. Attach every window of the life before, then repeat the admin calls that were not
- * answered, then turn: the first of these calls adopts streams, settles the engine's others, publishes
- * outcomes, executes what each window was in the middle of, and wakes every waiter. Also
+ * answered, then turn: the first of these calls does what utmem_services_resume() says. Also
  * -EPROTONOSUPPORT, -EINVAL, -EBADMSG: the ledger is of another version, of another window, or damaged.
  */
 int utmem_window_attach(struct utmem_service *s, struct utmem_window **out,
 			const struct utmem_window_config *cfg);
 void utmem_window_detach(struct utmem_window *w);
+
+/*
+ * After the windows of the life before were attached, to whichever of the services that share an
+ * engine, and before any other call on one of them: adopts streams, settles the engine's others, publishes
+ * outcomes, executes what each window was in the middle of, and wakes every waiter. On one
+ * thread, while the others have not begun. One service alone does it by itself.
+ * Return: requests served.
+ */
+uint32_t utmem_services_resume(struct utmem_service *const *services, uint32_t nr);
 
 /*
  * One admin request that came by another way than queue 0. @payload is the

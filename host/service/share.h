@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What one tenant gets of a service: a budget in each turn, whatever the number of
- * its windows, their queues and their requests. Owner: share.c; callers: service.c,
+ * its windows, their queues and their requests. Where several services share an engine, it is
+ * each of them: a tenant with windows at all of N gets N times as much, but others wait for
+ * him only at the engine, a batch of one queue at a time. Owner: share.c; callers: service.c,
  * window.c, queue.c, drain.c. Draining thread.
  */
 #ifndef UTMEM_SERVICE_SHARE_H

@@ -37,6 +37,7 @@ struct utmem_window {
 	struct ledger *ledger; /* also the guest's generation, and our heartbeat */
 	void *own_ledger;      /* where the owner gave none: what to free */
 	bool resuming; /* attached from a ledger, and not yet brought to where the life before was */
+	uint32_t redo; /* then: the queue that was inside a request, or LEDGER_NOBODY */
 	bool draining;
 	uint32_t nr_lines, nr_lines_left_out; /* of the log, as WINDOW_LOG_BURST has it */
 	struct queue *admin;		      /* NULL: control travels elsewhere */
@@ -49,6 +50,7 @@ struct utmem_window {
 struct utmem_service {
 	struct utmem_engine *engine;
 	const struct utmem_engine_ops *ops;
+	struct utmem_engine_lock lock; /* of engine; none when lock.lock is NULL */
 	uint32_t epoch;
 	uint32_t nr_resuming; /* windows */
 	bool upkeep;	      /* the engine may have background work */
@@ -59,6 +61,21 @@ struct utmem_service {
 	struct utmem_service_counters retired; /* of windows that are gone */
 	struct batch batch;		       /* of the one queue that is being drained */
 };
+
+/* ---- the engine ---- */
+
+/* Around every use of engine, tenants and pools but their constants (ops, hash, pool_id, pool_tenant). */
+static inline void engine_lock(const struct utmem_service *s)
+{
+	if (s->lock.lock)
+		s->lock.lock(s->lock.ctx);
+}
+
+static inline void engine_unlock(const struct utmem_service *s)
+{
+	if (s->lock.lock)
+		s->lock.unlock(s->lock.ctx);
+}
 
 /* ---- window.c ---- */
 
@@ -96,8 +113,8 @@ int utsvc_resume_attach(struct utmem_window *w);
 /* @w has no queues any more; the ledger stays as it is, for another try. */
 void utsvc_resume_forget(struct utmem_window *w);
 /*
- * All windows are there: bring them to where the life before was. Return: requests served.
- * Before anything else is executed: nobody may see the effect of a request and then miss it.
+ * utmem_services_resume() for a service that has not seen it. Before anything else is
+ * executed: nobody may see the effect of a request and then miss it. Return: requests served.
  */
 uint32_t utsvc_resume_finish(struct utmem_service *s);
 

@@ -428,6 +428,7 @@ static void a_ledger_that_cannot_be_believed_is_refused(void **state)
 	REFUSED(l->max_queues = RIG_QUEUES + 1, -EBADMSG);
 	REFUSED(l->max_queues = ~0u, -EBADMSG);
 	REFUSED(l->active = RIG_QUEUES, -EBADMSG);
+	REFUSED(l->acting = 2, -EBADMSG);
 	REFUSED(l->admin.state = 9, -EBADMSG);
 	REFUSED(l->admin.made = 9, -EBADMSG);
 	REFUSED((l->admin.made = LEDGER_MADE_QUEUE, l->admin.made_queue = RIG_QUEUES), -EBADMSG);
