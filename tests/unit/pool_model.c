@@ -33,13 +33,14 @@ struct model_stream {
 
 struct model {
 	struct fixture f;
+	const struct op_mix *mix;
 	struct fixture heir; /* memory for what another process finds */
 	struct utmem_tenant *tenants[NR_TENANTS];
 	struct model_pool pools[NR_POOLS];
 	struct model_stream streams[NR_SLOTS];
 	struct utmem_key_hint hints[NR_KEYS]; /* of some pool, from some time ago */
 	uint64_t nr_failed;		      /* allocations, before this operation */
-	uint64_t nr_refused, nr_missed;
+	uint64_t nr_refused, nr_missed, nr_packed, nr_shared;
 	uint64_t used[NR_TENANTS]; /* after the operation before */
 	uint8_t want[VALUE_MAX], got[VALUE_MAX];
 };
@@ -105,7 +106,7 @@ static void do_get(struct model *m, const struct op *op)
 	if (v->version != UINT32_MAX)
 		assert_int_equal(out.version, v->version);
 	v->version = out.version;
-	fill_value(m->want, v->len, v->seed);
+	fill_content(m->mix, m->want, v->len, v->seed);
 	if (op->off < v->len)
 		assert_memory_equal(m->got, m->want + op->off, v->len - op->off);
 }
@@ -151,7 +152,7 @@ static void do_put(struct model *m, const struct op *op)
 	bool was = there(m, op);
 	struct utmem_key key = op_key(m, op);
 
-	fill_value(m->want, op->len, op->id);
+	fill_content(m->mix, m->want, op->len, op->id);
 	after_put(m, op, op->len, op->id, was,
 		  m->f.ops->put(m->pools[op->pool].pool, &key, m->want, op->len, op->cond));
 }
@@ -195,7 +196,7 @@ static void do_append(struct model *m, const struct op *op)
 
 	if (!s->stream)
 		return;
-	fill_value(m->want, s->len, s->id);
+	fill_content(m->mix, m->want, s->len, s->id);
 	err = m->f.ops->stream_append(s->stream, m->want + s->done, part);
 	assert_int_equal(err, s->stale ? -ESTALE : 0);
 	s->done += err ? 0 : part;
@@ -386,6 +387,23 @@ static void do_reopen(struct model *m, const struct op *op)
 	check(&m->f);
 }
 
+/* Other options, or none; then a pause in which what is cold is looked for. */
+static void do_options(struct model *m, const struct op *op)
+{
+	struct utmem_pool_options o = {.compress = op->cond, .dedup = op->slot % 2};
+	struct utmem_pool *p = m->pools[op->pool].pool;
+	struct utmem_pool_counters c;
+	uint32_t i;
+
+	if (op->id % 2)
+		assert_int_equal(m->f.ops->pool_options_set(p, &o), 0);
+	for (i = op->len; i; i--)
+		m->f.ops->maintain(m->f.engine, 64 * KIB);
+	c = counters(&m->f, p);
+	m->nr_packed += c.nr_packed;
+	m->nr_shared += c.nr_shared;
+}
+
 static void do_check(struct model *m, const struct op *op)
 {
 	(void)op;
@@ -414,7 +432,7 @@ static void step(struct model *m, const struct op *op)
 		[DO_BEGIN] = do_begin,	 [DO_APPEND] = do_append,     [DO_COMMIT] = do_commit,
 		[DO_ABORT] = do_abort,	 [DO_FLUSH] = do_flush,	      [DO_DESTROY] = do_destroy,
 		[DO_QUOTA] = do_quota,	 [DO_MAINTAIN] = do_maintain, [DO_FAIL] = do_fail,
-		[DO_REOPEN] = do_reopen, [DO_CHECK] = do_check,
+		[DO_REOPEN] = do_reopen, [DO_OPTIONS] = do_options,   [DO_CHECK] = do_check,
 	};
 
 	m->nr_failed = m->f.nr_failed;
@@ -428,6 +446,7 @@ static struct model *open_model(const struct op_mix *mix)
 	uint32_t i;
 
 	assert_non_null(m);
+	m->mix = mix;
 	if (mix->lasts) {
 		fixture_map(&m->heir, mix->arena, mix->durable);
 		fixture_open_lasting(&m->f, mix->arena, mix->quota, mix->durable);
@@ -478,8 +497,11 @@ static void run(const struct op_mix *mix, const struct op *ops, uint32_t nr, vol
 
 	run_ops(m, ops, nr, at);
 	/* a long run was worth something: there was want of room, and eviction */
-	if (nr >= OPS_DEFAULT)
+	if (nr >= OPS_DEFAULT) {
 		assert_true(m->nr_refused > 0 && m->nr_missed > 0);
+		assert_int_equal(m->nr_packed > 0, mix->options);
+		assert_int_equal(m->nr_shared > 0, mix->options);
+	}
 	close_model(m);
 }
 
@@ -514,7 +536,7 @@ static void check_mix(const struct op_mix *mix)
 	}
 }
 
-/* In 1000: put get del; begin append commit abort; flush destroy quota maintain; fail reopen; check gets the rest. */
+/* In 1000: put get del; begin append commit abort; flush destroy quota maintain; fail reopen options; check gets the rest. */
 #define WEIGHTS_USUAL                                          \
 	{                                                      \
 		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 9, 0, 0 \
@@ -526,6 +548,14 @@ static void check_mix(const struct op_mix *mix)
 #define WEIGHTS_FAILING                                         \
 	{                                                       \
 		480, 220, 130, 25, 40, 18, 4, 3, 3, 3, 8, 60, 1 \
+	}
+#define WEIGHTS_PACKING                                           \
+	{                                                         \
+		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 6, 0, 1, 2 \
+	}
+#define WEIGHTS_PACKING_ALONE                                     \
+	{                                                         \
+		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 7, 0, 0, 2 \
 	}
 
 static void engine_agrees_with_model_when_quota_is_short(void **state)
@@ -568,6 +598,31 @@ static void durable_engine_agrees_with_model_when_it_is_opened_again(void **stat
 					  .lasts = true,
 					  .durable = true,
 					  .weight = WEIGHTS_LASTING};
+
+	(void)state;
+	check_mix(&mix);
+}
+
+static void engine_agrees_with_model_when_values_are_packed_and_shared(void **state)
+{
+	static const struct op_mix mix = {.name = "packed and shared",
+					  .arena = 2 * MIB,
+					  .quota = 900 * KIB,
+					  .lasts = true,
+					  .options = true,
+					  .weight = WEIGHTS_PACKING};
+
+	(void)state;
+	check_mix(&mix);
+}
+
+static void engine_agrees_with_model_when_packing_is_all_the_room_there_is(void **state)
+{
+	static const struct op_mix mix = {.name = "packing is all the room",
+					  .arena = MIB,
+					  .quota = 16 * MIB,
+					  .options = true,
+					  .weight = WEIGHTS_PACKING_ALONE};
 
 	(void)state;
 	check_mix(&mix);
@@ -631,6 +686,8 @@ int main(void)
 		cmocka_unit_test(engine_agrees_with_model_when_arena_is_short),
 		cmocka_unit_test(engine_agrees_with_model_when_it_is_opened_again),
 		cmocka_unit_test(durable_engine_agrees_with_model_when_it_is_opened_again),
+		cmocka_unit_test(engine_agrees_with_model_when_values_are_packed_and_shared),
+		cmocka_unit_test(engine_agrees_with_model_when_packing_is_all_the_room_there_is),
 		cmocka_unit_test(engine_agrees_with_model_when_allocations_fail),
 	};
 

@@ -34,6 +34,7 @@ enum what {
 	DO_MAINTAIN,
 	DO_FAIL, /* allocations, from the one of number len on: one, or all until the next of these */
 	DO_REOPEN, /* the engine: closed in good order, or (cond) found by another after its death */
+	DO_OPTIONS, /* of a pool: how values are stored in less; then a pause of len calls */
 	DO_CHECK,
 	NR_WHAT,
 };
@@ -56,6 +57,7 @@ struct op_mix {
 	bool all_fail; /* DO_FAIL also fails all that follow */
 	bool lasts;    /* the memory outlives its engine */
 	bool durable;
+	bool options; /* DO_OPTIONS, and values that it helps with */
 };
 
 static inline uint32_t pick(uint64_t *random, uint32_t n)
@@ -76,6 +78,39 @@ static inline uint32_t pick_len(uint64_t *random)
 	default:
 		return pick(random, 300);
 	}
+}
+
+/* Contents of which there are many: equal values have equal lengths. */
+static const uint32_t common_len[] = {0, 255, 256, 300, 1000, 3000, 4000, 20000};
+#define NR_COMMON (sizeof(common_len) / sizeof(common_len[0]))
+
+enum content { CONTENT_RANDOM, CONTENT_TEXT, CONTENT_COMMON, CONTENT_COMMON_TEXT, NR_CONTENTS };
+
+static inline enum content op_content(const struct op_mix *mix, uint64_t id)
+{
+	return mix->options ? id % NR_CONTENTS : CONTENT_RANDOM;
+}
+
+static inline void fill_text(uint8_t *buf, uint32_t len, uint64_t seed)
+{
+	char word[32];
+	uint32_t i, n = (uint32_t)snprintf(word, sizeof(word), "value %lu, ", (unsigned long)seed);
+
+	for (i = 0; i < len; i++)
+		buf[i] = (uint8_t)word[i % n];
+}
+
+/* The value that operation @id stores. */
+static inline void fill_content(const struct op_mix *mix, uint8_t *buf, uint32_t len, uint64_t id)
+{
+	enum content kind = op_content(mix, id);
+
+	if (kind >= CONTENT_COMMON)
+		id = id / NR_CONTENTS % NR_COMMON;
+	if (kind == CONTENT_TEXT || kind == CONTENT_COMMON_TEXT)
+		fill_text(buf, len, id);
+	else
+		fill_value(buf, len, id);
 }
 
 static inline uint8_t pick_what(const struct op_mix *mix, uint64_t *random)
@@ -104,12 +139,18 @@ static inline void op_make(struct op *op, const struct op_mix *mix, uint64_t *ra
 		.len = pick_len(random),
 		.id = id,
 	};
+	if (op_content(mix, id) >= CONTENT_COMMON)
+		op->len = common_len[id / NR_CONTENTS % NR_COMMON];
 	if (pick(random, 2))
 		op->off = pick(random, op->len + 2);
 	if (op->what == DO_QUOTA)
 		op->len = (uint32_t)(mix->quota / 8 * (1 + pick(random, 8)));
 	if (op->what == DO_REOPEN)
 		op->cond = (uint8_t)pick(random, 2);
+	if (op->what == DO_OPTIONS) {
+		op->cond = (uint8_t)pick(random, 3);
+		op->len = pick(random, 200);
+	}
 	if (op->what == DO_FAIL) {
 		op->len = 1 + pick(random, 8);
 		op->cond = mix->all_fail && pick(random, 4) == 0;
@@ -133,7 +174,7 @@ static inline void op_print(const struct op *op, uint32_t no)
 	static const char *const conds[] = {"", " if-absent", " if-present"};
 	static const char *const names[] = {"put",	"get",	 "del",	   "begin",   "append",
 					    "commit",	"abort", "flush",  "destroy", "quota",
-					    "maintain", "fail",	 "reopen", "check"};
+					    "maintain", "fail",	 "reopen", "options", "check"};
 
 	fprintf(stderr, "%6u  %-8s", no, names[op->what]);
 	if (op->what <= DO_BEGIN)
@@ -149,6 +190,12 @@ static inline void op_print(const struct op *op, uint32_t no)
 		fprintf(stderr, " budget %u", op->len);
 	if (op->what == DO_FAIL)
 		fprintf(stderr, " allocation %u%s", op->len, op->cond ? " and all after it" : "");
+	if (op->what == DO_OPTIONS)
+		fprintf(stderr, " pool %u compress %u dedup %u pause %u", op->pool, op->cond,
+			op->slot % 2, op->len);
+	if (op->what == DO_REOPEN)
+		fprintf(stderr, " after %s, streams %#x go on", op->cond ? "death" : "close",
+			op->id % (1u << NR_SLOTS));
 	fprintf(stderr, "%s\n", op->what == DO_PUT || op->what == DO_COMMIT ? conds[op->cond] : "");
 }
 
