@@ -59,7 +59,7 @@ all: $(ALL)
 $(B)/obj/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(UCFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(UCFLAGS) $(OBJ_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Objects of test programs stay: the next run builds only what has changed
 .SECONDARY:

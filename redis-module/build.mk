@@ -10,7 +10,7 @@ $(REDIS_HDR): redis-module/fetch-redismodule.sh
 	$(Q)redis-module/fetch-redismodule.sh $@
 
 # The header is Redis' own, not written for our warnings: a system include.
-$(REDIS_OBJS): EXTRA_CFLAGS := -isystem $(B)/redis
+$(REDIS_OBJS): OBJ_CFLAGS := -isystem $(B)/redis
 $(REDIS_OBJS): | $(REDIS_HDR)
 
 $(REDIS_MODULE): $(REDIS_OBJS) $(LIBUTMEM_A) $(LIBSERVICE) $(LIBPOOL)
