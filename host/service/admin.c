@@ -409,8 +409,8 @@ static const struct admin_op {
 	int (*run)(struct utmem_window *w, void *payload);
 	bool locked; /* run is called with the engine's lock held; else it takes it where it must */
 } admin_ops[] = {
-	[SLOT(UTMEM_OP_CREATE_QUEUE)] = {sizeof(struct utmem_admin_queue), queue_create},
-	[SLOT(UTMEM_OP_DESTROY_QUEUE)] = {sizeof(struct utmem_admin_queue), queue_destroy},
+	[SLOT(UTMEM_OP_CREATE_QUEUE)] = {sizeof(struct utmem_admin_queue), queue_create, false},
+	[SLOT(UTMEM_OP_DESTROY_QUEUE)] = {sizeof(struct utmem_admin_queue), queue_destroy, false},
 	[SLOT(UTMEM_OP_POOL_OPEN)] = {sizeof(struct utmem_admin_pool), pool_open, true},
 	[SLOT(UTMEM_OP_POOL_CLOSE)] = {sizeof(struct utmem_admin_pool), pool_close, true},
 	[SLOT(UTMEM_OP_POOL_DESTROY)] = {sizeof(struct utmem_admin_pool), pool_destroy, true},
