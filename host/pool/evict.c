@@ -64,9 +64,12 @@ uint32_t utpool_evict_step(struct utmem_tenant *t)
 
 /* ---- a quota has changed ---- */
 
-static bool must_lose(const struct utmem_tenant *t)
+/* What only waits to be swept, as do shared values of pools that went whole, it cannot lose. */
+static bool must_lose(struct utmem_tenant *t)
 {
-	return t->used_bytes > t->quota_bytes && t->evictable_bytes;
+	uint32_t nr_passed;
+
+	return t->used_bytes > t->quota_bytes && hand_pool(t, &nr_passed);
 }
 
 /* A pool that goes whole takes no time. */

@@ -468,6 +468,30 @@ static void value_of_a_persistent_pool_stays_when_ephemeral_ones_go(void **state
 	fixture_close(&f);
 }
 
+/* So many that they go with their pools at once, and what they shared only when they are swept. */
+static void lowered_quota_is_met_when_many_shared_values_went(void **state)
+{
+	struct utmem_pool *p, *q;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, ARENA, ARENA);
+	p = open_sharing(&f, f.tenant, "p", true);
+	q = open_sharing(&f, f.tenant, "q", true);
+	put_equal(&f, p, "k", 400);
+	put_equal(&f, q, "k", 400);
+	make_cold(&f, f.tenant);
+	assert_int_equal(nr_bodies(&f), 1);
+	assert_true(tenant_stat(&f, f.tenant).shared_bytes > 0);
+	assert_int_equal(f.ops->tenant_quota(f.tenant, 0), 0);
+	check(&f);
+	settle(&f);
+	check(&f);
+	assert_int_equal(tenant_used(&f, f.tenant), 0);
+	assert_int_equal(nr_bodies(&f), 0);
+	fixture_close(&f);
+}
+
 /* An arena full of ephemeral values that are all shared: puts make room among them. */
 static void arena_full_of_shared_ephemeral_values_takes_new_ones(void **state)
 {
@@ -587,6 +611,7 @@ int main(void)
 		cmocka_unit_test(tenant_that_goes_leaves_nothing),
 		cmocka_unit_test(engine_may_be_closed_while_they_are_dying),
 		cmocka_unit_test(value_of_a_persistent_pool_stays_when_ephemeral_ones_go),
+		cmocka_unit_test(lowered_quota_is_met_when_many_shared_values_went),
 		cmocka_unit_test(arena_full_of_shared_ephemeral_values_takes_new_ones),
 		cmocka_unit_test(failed_allocations_leave_values_as_they_are),
 	};
