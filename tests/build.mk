@@ -66,11 +66,13 @@ TEST	?=
 test: test-build
 	@B=$(B) tests/run $(if $(TEST),$(foreach t,$(TESTS),$(if $(findstring $(TEST),$(t)),$(t))),$(TESTS))
 
+# Compiling takes longer than running: on all cores, unless make was told otherwise
+JOBS	?= $(shell nproc)
 test-build: deps-test
-	$(Q)$(MAKE) --no-print-directory all build-abi-tests $(FUZZ_TESTS) $(VM_BUILD)
-	$(Q)$(MAKE) --no-print-directory B=$(ASAN_B) SAN=address,undefined OPT=-O1 EXTRA_CFLAGS=$(TEST_CFLAGS) host-programs build-asan-tests
-	$(Q)$(MAKE) --no-print-directory B=$(TSAN_B) SAN=thread OPT=-O1 EXTRA_CFLAGS=$(TEST_CFLAGS) build-tsan-tests
-	$(Q)$(MAKE) --no-print-directory build-crash
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all build-abi-tests $(FUZZ_TESTS) $(VM_BUILD)
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(ASAN_B) SAN=address,undefined OPT=-O1 EXTRA_CFLAGS=$(TEST_CFLAGS) host-programs build-asan-tests
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(TSAN_B) SAN=thread OPT=-O1 EXTRA_CFLAGS=$(TEST_CFLAGS) build-tsan-tests
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) build-crash
 
 # All of them, LONG_KILLS workers killed, then every fuzz target for LONG_SECONDS from a seed of its own
 LONG_SECONDS ?= 600
