@@ -56,11 +56,13 @@ void utmem_service_rights_changed(struct utmem_service *s)
 	struct share *sh;
 	uint32_t i;
 
+	engine_lock(s);
 	TAILQ_FOREACH(sh, &s->shares, link)
 	{
 		for (i = 0; i < sh->nr_live; i++)
 			queue_enforce(sh->live[i]);
 	}
+	engine_unlock(s);
 }
 
 /* ---- a tenant goes ---- */
@@ -107,6 +109,7 @@ void utmem_service_forsake(struct utmem_service *s, const struct utmem_tenant *t
 	uint16_t h;
 	uint32_t i;
 
+	engine_lock(s);
 	TAILQ_FOREACH(sh, &s->shares, link)
 	{
 		for (i = 0; i < sh->nr_live; i++) {
@@ -115,4 +118,5 @@ void utmem_service_forsake(struct utmem_service *s, const struct utmem_tenant *t
 					handle_forsake(sh->live[i], h);
 		}
 	}
+	engine_unlock(s);
 }

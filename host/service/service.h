@@ -194,7 +194,8 @@ bool utmem_service_shares(const struct utmem_service *s, const struct utmem_tena
 void utmem_service_forsake(struct utmem_service *s, const struct utmem_tenant *t);
 /*
  * After pool_grant or pool_revoke: values in parts that may not be written any more end.
- * (All other requests ask for their right themselves.)
+ * (All other requests ask for their right themselves.) Of each service that shares the engine:
+ * when it returns, no batch is under way that has asked before.
  */
 void utmem_service_rights_changed(struct utmem_service *s);
 

@@ -7,6 +7,7 @@
 
 #include "host/service/queue.h"
 #include "host/service/request.h"
+#include "host/service/window.h"
 
 _Static_assert(UTMEM_KEY_MAX == UTMEM_POOL_KEY_MAX, "ring and engine agree on keys");
 _Static_assert(UTMEM_VALUE_MAX == UTMEM_POOL_VALUE_MAX, "ring and engine agree on values");
@@ -67,6 +68,19 @@ static bool rest_is_zero(const struct utmem_sqe *sqe, unsigned int uses)
 	return !rest && (uses & KEY || key_is_zero(sqe));
 }
 
+/* The batch has not got the engine yet, and only the engine knows what is lent. */
+static int right_now(const struct queue *q, const struct handle *h, bool change)
+{
+	int err;
+
+	if (!h->foreign)
+		return handle_right(q, h, change);
+	engine_lock(q->window->service);
+	err = handle_right(q, h, change);
+	engine_unlock(q->window->service);
+	return err;
+}
+
 static int check_pool(struct request *r, const struct queue *q, unsigned int uses)
 {
 	const struct handle *h;
@@ -75,7 +89,7 @@ static int check_pool(struct request *r, const struct queue *q, unsigned int use
 		return -EACCES;
 	h = &q->handles[r->sqe.pool];
 	r->pool = h->pool;
-	return handle_right(q, h, uses & CHANGE);
+	return right_now(q, h, uses & CHANGE);
 }
 
 static int check_data(struct request *r, const struct queue *q, unsigned int uses)
