@@ -416,7 +416,7 @@ static int run_pool_grant(struct command *c)
 		return fail(c, err, "pool %s/%s was not made to be shared", owner->name, name);
 	if (err)
 		return fail(c, err, "pool %s/%s: %s", owner->name, name, strerror(-err));
-	utmem_service_rights_changed(c->daemon->service);
+	crew_rights_changed(&c->daemon->crew);
 	err = registry_save(c->daemon);
 	if (!err)
 		return 0;
@@ -424,7 +424,7 @@ static int run_pool_grant(struct command *c)
 		utmem_ops(p)->pool_grant(p, to->pools, readonly);
 	else
 		utmem_ops(p)->pool_revoke(p, to->pools);
-	utmem_service_rights_changed(c->daemon->service);
+	crew_rights_changed(&c->daemon->crew);
 	return fail_unregistered(c, err);
 }
 
@@ -444,12 +444,12 @@ static int run_pool_revoke(struct command *c)
 	if (err)
 		return fail(c, err, "pool %s/%s is not granted to %s", owner->name,
 			    utmem_ops(p)->pool_name(p), from->name);
-	utmem_service_rights_changed(c->daemon->service);
+	crew_rights_changed(&c->daemon->crew);
 	err = registry_save(c->daemon);
 	if (!err)
 		return 0;
 	utmem_ops(p)->pool_grant(p, from->pools, readonly);
-	utmem_service_rights_changed(c->daemon->service);
+	crew_rights_changed(&c->daemon->crew);
 	return fail_unregistered(c, err);
 }
 

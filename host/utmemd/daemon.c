@@ -21,7 +21,7 @@
 
 /* ---- what serves ---- */
 
-static int service_open(struct daemon *d)
+static int services_open(struct daemon *d)
 {
 	int err;
 
@@ -29,7 +29,7 @@ static int service_open(struct daemon *d)
 	if (getrandom(&d->epoch, sizeof(d->epoch), 0) != sizeof(d->epoch))
 		return -errno;
 	d->epoch |= 1;
-	err = utmem_service_init(&d->service, d->engine, d->epoch);
+	err = crew_open(d);
 	if (err)
 		log_error("service: %s", strerror(-err));
 	return err;
@@ -243,15 +243,15 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 	err = engine_open(d);
 	if (err)
 		goto err_registry;
-	err = service_open(d);
-	if (err)
-		goto err_engine;
 	err = events_open(d);
 	if (err)
-		goto err_service;
-	err = pressure_open(&d->pressure, d);
+		goto err_engine;
+	err = services_open(d);
 	if (err)
 		goto err_events;
+	err = pressure_open(&d->pressure, d);
+	if (err)
+		goto err_services;
 	err = peers_open(d);
 	if (!err)
 		return 0;
@@ -261,10 +261,10 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 
 	tenants_close(d);
 	pressure_close(&d->pressure, d);
+err_services:
+	crew_close(d);
 err_events:
 	events_close(d);
-err_service:
-	utmem_service_exit(d->service);
 err_engine:
 	if (!d->deposit.life.resumed)
 		engine_close(d);
@@ -282,8 +282,8 @@ void daemon_exit(struct daemon *d)
 	pressure_close(&d->pressure, d);
 	registry_save_last(d);
 	tenants_close(d);
+	crew_close(d);
 	events_close(d);
-	utmem_service_exit(d->service);
 	engine_close(d);
 	registry_close(d);
 	deposit_close(&d->deposit);

@@ -11,6 +11,7 @@
 #include "host/pool/pool.h"
 #include "host/service/service.h"
 #include "host/utmemd/control.h"
+#include "host/utmemd/crew.h"
 #include "host/utmemd/deposit.h"
 #include "host/utmemd/listener.h"
 #include "host/utmemd/loop.h"
@@ -25,8 +26,6 @@ LIST_HEAD(window_list, window);
 LIST_HEAD(listener_list, listener);
 
 struct daemon_counters {
-	uint64_t nr_sleeps;	   /* times the thread slept for want of work */
-	uint64_t nr_doorbells;	   /* wake-ups by a doorbell */
 	uint64_t nr_refused;	   /* connections that were closed at once */
 	uint64_t nr_accept_pauses; /* times a socket stopped accepting for want of descriptors */
 	uint64_t nr_bad_messages;  /* packets that were answered with an error of form */
@@ -48,8 +47,8 @@ struct daemon {
 	struct utmem_memory memory;
 	struct deposited arena;
 	struct utmem_engine *engine;
-	struct utmem_service *service;
 	struct loop loop;
+	struct crew crew;
 	struct source beat; /* timer */
 	struct source link; /* to the supervisor */
 	struct tenant_list tenants;

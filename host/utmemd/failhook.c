@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns what happens at a fail point. Called by main.c, in a worker, before anything
- * else; the hook on the worker's one thread.
+ * else; the hook on any of the worker's threads.
  */
 #include "host/utmemd/failhook.h"
 
@@ -22,7 +22,8 @@ static unsigned long nr_left;
 /* As a crash: nothing is flushed, nothing is told. */
 static void fail_here(const char *name)
 {
-	if (strlen(name) == chosen_len && !memcmp(name, chosen, chosen_len) && !--nr_left)
+	if (strlen(name) == chosen_len && !memcmp(name, chosen, chosen_len) &&
+	    !__atomic_sub_fetch(&nr_left, 1, __ATOMIC_RELAXED))
 		raise(SIGKILL);
 }
 

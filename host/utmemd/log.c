@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns stderr. Called from everywhere in utmemd, on its one thread. A line is one
+ * Owns stderr. Called from everywhere in utmemd, on any of its threads. A line is one
  * write, so that lines of several programs on one terminal do not mix.
  */
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 
 _Static_assert(LINE_MAX_LEN + 80 <= PIPE_BUF, "what poll() promises holds a line and a notice");
 
+/* Of quotas, and of what was lost. Nothing else is taken while it is held. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static enum log_level level_max = LOG_INFO;
 static bool for_journal;
 
@@ -84,7 +87,9 @@ static void write_line(enum log_level level, const char *name, const char *fmt, 
 	if (n > LINE_MAX_LEN - 1)
 		n = LINE_MAX_LEN - 1;
 	line[n++] = '\n';
+	pthread_mutex_lock(&mutex);
 	write_bytes(line, n);
+	pthread_mutex_unlock(&mutex);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -107,18 +112,27 @@ void log_always(const char *fmt, ...)
 	va_end(args);
 }
 
+static bool quota_take(struct log_quota *quota)
+{
+	bool left;
+
+	pthread_mutex_lock(&mutex);
+	left = quota->nr_left;
+	if (left)
+		quota->nr_left--;
+	else
+		quota->nr_dropped++;
+	pthread_mutex_unlock(&mutex);
+	return left;
+}
+
 void log_tenant(struct log_quota *quota, enum log_level level, const char *name, const char *fmt,
 		...)
 {
 	va_list args;
 
-	if (level > level_max)
+	if (level > level_max || !quota_take(quota))
 		return;
-	if (!quota->nr_left) {
-		quota->nr_dropped++;
-		return;
-	}
-	quota->nr_left--;
 	va_start(args, fmt);
 	write_line(level, name, fmt, args);
 	va_end(args);
@@ -126,7 +140,12 @@ void log_tenant(struct log_quota *quota, enum log_level level, const char *name,
 
 void log_quota_refill(struct log_quota *quota, const char *name)
 {
-	if (quota->nr_dropped)
-		log_warn("tenant %s: %u more lines were not written", name, quota->nr_dropped);
+	uint32_t nr_dropped;
+
+	pthread_mutex_lock(&mutex);
+	nr_dropped = quota->nr_dropped;
 	*quota = (struct log_quota){.nr_left = LOG_LINES_PER_BEAT};
+	pthread_mutex_unlock(&mutex);
+	if (nr_dropped)
+		log_warn("tenant %s: %u more lines were not written", name, nr_dropped);
 }

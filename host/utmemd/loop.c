@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the epoll set. Called by serve.c, which decides when to look and when to
- * sleep, and by everything that has a file descriptor; on the daemon's one thread.
+ * Owns an epoll set. Called by serve.c and crew.c, which decide when to look and when to
+ * sleep, and by everything that has a file descriptor; one thread at a time.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -52,11 +52,31 @@ void loop_remove(struct loop *l, struct source *s)
 	}
 }
 
-void loop_turn(struct loop *l, int timeout_ms)
+bool loop_wait(struct loop *l, int timeout_ms)
 {
-	int i, n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS_MAX, timeout_ms);
+	int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS_MAX, timeout_ms);
 
 	l->nr_events = n < 0 ? 0 : n;
+	return l->nr_events;
+}
+
+bool loop_is_light(const struct loop *l)
+{
+	int i;
+
+	for (i = 0; i < l->nr_events; i++) {
+		const struct source *s = l->events[i].data.ptr;
+
+		if (!s->is_light)
+			return false;
+	}
+	return true;
+}
+
+void loop_serve(struct loop *l)
+{
+	int i;
+
 	for (i = 0; i < l->nr_events; i++) {
 		struct source *s = l->events[i].data.ptr;
 
@@ -64,4 +84,10 @@ void loop_turn(struct loop *l, int timeout_ms)
 			s->ready(s, l->events[i].events);
 	}
 	l->nr_events = 0;
+}
+
+void loop_turn(struct loop *l, int timeout_ms)
+{
+	if (loop_wait(l, timeout_ms))
+		loop_serve(l);
 }

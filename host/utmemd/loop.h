@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The epoll loop. One thread; a source may add and remove any source, itself too, while it is called. */
+/* The epoll loop. One thread at a time; a source may add and remove any source, itself too, while it is called. */
 #ifndef UTMEMD_LOOP_H
 #define UTMEMD_LOOP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@
 struct source {
 	int fd; /* the caller's; removed from the loop before it is closed */
 	void (*ready)(struct source *s, uint32_t events);
+	bool is_light; /* ready touches nothing but its owner */
 };
 
 struct loop {
@@ -29,7 +31,13 @@ int loop_change(struct loop *l, struct source *s, uint32_t events);
 /* It is not called again, even if its event is already here. */
 void loop_remove(struct loop *l, struct source *s);
 
-/* Wait up to @timeout_ms (-1: for ever, 0: not at all), then call what is ready. */
+/* Wait up to @timeout_ms (-1: for ever, 0: not at all) for events. Return: there are some. */
+bool loop_wait(struct loop *l, int timeout_ms);
+/* Are those that have come of light sources alone? */
+bool loop_is_light(const struct loop *l);
+/* Call what they are for. */
+void loop_serve(struct loop *l);
+/* Wait and serve. */
 void loop_turn(struct loop *l, int timeout_ms);
 
 /* The object that embeds @ptr as its @member. */

@@ -54,6 +54,8 @@ static const struct option_def table[] = {
 	 "queues in one window, the admin queue included"},
 	{"max-clients", "N", OPTION_COUNT, AT(max_clients), "64", 1, 65536, NULL,
 	 "processes connected to one tenant's socket"},
+	{"threads", "N", OPTION_COUNT, AT(threads), "1", 1, THREADS_MAX, NULL,
+	 "that serve, each its own windows"},
 	{"poll-usecs", "N", OPTION_COUNT, AT(poll_usecs), "50", 0, 1000000, NULL,
 	 "how long to look for more work before sleeping"},
 	{"heartbeat-ms", "N", OPTION_COUNT, AT(heartbeat_ms), "1000", 10, 60000, NULL,

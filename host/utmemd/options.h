@@ -24,6 +24,8 @@ struct pressure_option {
 	uint32_t window_us; /* in so long; 0: not watched */
 };
 
+#define THREADS_MAX 64u
+
 struct options {
 	char *config;
 	char *run_dir;
@@ -40,6 +42,7 @@ struct options {
 	uint64_t vectors;	/* of a VM's device */
 	uint64_t max_queues;	/* per window */
 	uint64_t max_clients;	/* per tenant */
+	uint64_t threads;	/* that serve; at most THREADS_MAX */
 	uint64_t poll_usecs;
 	uint64_t heartbeat_ms;
 	struct pressure_option pressure;

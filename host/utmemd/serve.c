@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the decision between working, looking for work and sleeping. Called by
- * worker.c, on the worker's one thread.
+ * worker.c on the main thread, by crew.c on the others.
  */
 #include <time.h>
 
@@ -10,7 +10,7 @@
 #include "host/utmemd/window.h"
 
 #define NS_PER_US 1000ull
-#define LOOK_NS (50 * NS_PER_US)	       /* awake, sockets are looked at this often */
+#define LOOK_NS (50 * NS_PER_US)	       /* awake, all else is looked at this often */
 #define SERVE_OUT_NS (2000 * 1000 * NS_PER_US) /* most that an end waits for rings to run dry */
 
 static uint64_t clock_ns(void)
@@ -22,38 +22,84 @@ static uint64_t clock_ns(void)
 }
 
 /* NEED_KICK is set while we sleep, and only then: a submitter rings only for a sleeper. */
-static void sleep_for_event(struct daemon *d)
+static void sleep_for_event(struct server *v, const struct serve_ways *ways)
 {
-	if (utmem_service_arm(d->service))
+	if (utmem_service_arm(v->service))
 		return;
-	d->counters.nr_sleeps++;
-	loop_turn(&d->loop, -1);
-	utmem_service_disarm(d->service);
+	v->nr_sleeps++;
+	ways->sleep(v);
+	utmem_service_disarm(v->service);
+	if (ways->awake)
+		ways->awake(v);
 }
 
 /*
  * Waking a sleeper costs far more than a request. So after work this thread looks
  * for more during poll_usecs, and sleeps only when none came.
  */
-void serve(struct daemon *d)
+void serve_by(struct server *v, const struct serve_ways *ways)
 {
-	uint64_t poll_ns = d->opt->poll_usecs * NS_PER_US;
+	uint64_t poll_ns = v->daemon->opt->poll_usecs * NS_PER_US;
 	uint64_t worked = clock_ns(), looked = worked;
 
-	while (!d->ending && !d->leaving) {
-		bool busy = utmem_service_turn(d->service) > 0;
+	while (!ways->over(v)) {
+		bool busy = utmem_service_turn(v->service) > 0;
 		uint64_t now = clock_ns();
 
 		if (busy)
 			worked = now;
 		if (!busy && now - worked >= poll_ns) {
-			sleep_for_event(d);
+			sleep_for_event(v, ways);
 			looked = clock_ns();
 		} else if (now - looked >= LOOK_NS) {
-			loop_turn(&d->loop, 0);
+			ways->look(v);
 			looked = now;
 		}
 	}
+}
+
+/* ---- the main thread ---- */
+
+static bool main_over(const struct server *v)
+{
+	return v->daemon->ending || v->daemon->leaving;
+}
+
+/* A doorbell is nobody's business but ours; for all else the others rest. */
+static void events_serve(struct server *v, int timeout_ms)
+{
+	struct crew *crew = &v->daemon->crew;
+	bool alone;
+
+	if (!loop_wait(v->loop, timeout_ms))
+		return;
+	alone = loop_is_light(v->loop);
+	if (!alone)
+		crew_rest(crew);
+	loop_serve(v->loop);
+	if (!alone)
+		crew_go_on(crew);
+}
+
+static void main_look(struct server *v)
+{
+	events_serve(v, 0);
+}
+
+static void main_sleep(struct server *v)
+{
+	events_serve(v, -1);
+}
+
+void serve(struct daemon *d)
+{
+	static const struct serve_ways ways = {
+		.over = main_over,
+		.look = main_look,
+		.sleep = main_sleep,
+	};
+
+	serve_by(d->crew.servers, &ways);
 }
 
 void serve_out(struct daemon *d)
@@ -65,6 +111,6 @@ void serve_out(struct daemon *d)
 	{
 		utmem_window_draining(w->served);
 	}
-	while (utmem_service_turn(d->service) && clock_ns() < until)
+	while (crew_turn(&d->crew) && clock_ns() < until)
 		;
 }

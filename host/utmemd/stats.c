@@ -30,6 +30,7 @@ struct host_stat {
 	struct keeper_life life;
 	struct daemon_recovery recovery;
 	uint64_t tenants, vms, clients;
+	uint64_t threads, nr_sleeps, nr_doorbells;
 	uint64_t worker_pid, death_signal, death_exit, death_time, kept_fds, epoch;
 };
 
@@ -53,8 +54,9 @@ static const struct metric host_metrics[] = {
 	HOST("batches", service.nr_batches),
 	HOST("wakes", service.nr_wakes),
 	HOST("arms", service.nr_arms),
-	HOST("sleeps", daemon.nr_sleeps),
-	HOST("doorbells", daemon.nr_doorbells),
+	HOST("threads", threads),
+	HOST("sleeps", nr_sleeps),
+	HOST("doorbells", nr_doorbells),
 	HOST("malformed", service.nr_malformed),
 	HOST("broken", service.nr_broken),
 	HOST("value_in_bytes", service.value_bytes_in),
@@ -178,13 +180,25 @@ static void add_lives(struct host_stat *stat, const struct daemon *d)
 	stat->death_exit = WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : 0;
 }
 
+static void add_servers(struct host_stat *stat, const struct crew *crew)
+{
+	const struct server *v;
+
+	stat->threads = crew->nr;
+	for (v = crew->servers; v < crew->servers + crew->nr; v++) {
+		stat->nr_sleeps += v->nr_sleeps;
+		stat->nr_doorbells += v->nr_doorbells;
+	}
+}
+
 cJSON *stats_host(struct daemon *d)
 {
 	struct host_stat stat = {.daemon = d->counters};
 	struct tenant *t;
 
 	add_lives(&stat, d);
-	utmem_service_stat(d->service, &stat.service);
+	crew_stat(&d->crew, &stat.service);
+	add_servers(&stat, &d->crew);
 	utmem_ops(d->engine)->stat(d->engine, &stat.engine);
 	TAILQ_FOREACH(t, &d->tenants, link)
 	{

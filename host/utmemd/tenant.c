@@ -267,8 +267,8 @@ int tenant_remove(struct tenant *t, bool force)
 	int err;
 
 	if (force)
-		utmem_service_forsake(t->daemon->service, t->pools);
-	else if (utmem_service_shares(t->daemon->service, t->pools))
+		crew_forsake(&t->daemon->crew, t->pools);
+	else if (crew_shares(&t->daemon->crew, t->pools))
 		return -EBUSY;
 	end_connections(t);
 	err = utmem_ops(t->pools)->tenant_remove(t->pools);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the memory of windows and their doorbells. Called by ivshmem.c and
- * client.c, on the daemon's one thread.
+ * client.c, on the main thread; a doorbell, a wake-up and a line of the log come on the
+ * thread of the window's server.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -116,14 +117,15 @@ static void doorbell_rang(struct source *s, uint32_t events)
 
 	(void)events;
 	w->nr_doorbells++;
-	w->tenant->daemon->counters.nr_doorbells++;
+	w->server->nr_doorbells++;
 }
 
 /* One that rang while no worker lived is an event as soon as it is added. */
 static int doorbell_listen(struct window *w)
 {
 	w->doorbell.ready = doorbell_rang;
-	return loop_add(&w->tenant->daemon->loop, &w->doorbell, EPOLLIN | EPOLLET);
+	w->doorbell.is_light = true;
+	return loop_add(w->server->loop, &w->doorbell, EPOLLIN | EPOLLET);
 }
 
 static int doorbell_open(struct window *w)
@@ -141,7 +143,7 @@ static int doorbell_open(struct window *w)
 
 static void doorbell_close(struct window *w)
 {
-	loop_remove(&w->tenant->daemon->loop, &w->doorbell);
+	loop_remove(w->server->loop, &w->doorbell);
 	close(w->doorbell.fd);
 }
 
@@ -187,7 +189,13 @@ static int service_attach(struct window *w, const struct window_spec *spec, bool
 		.cb = {.wake = window_wake, .log = window_log, .ctx = w},
 	};
 
-	return utmem_window_attach(w->tenant->daemon->service, &w->served, &cfg);
+	int err = utmem_window_attach(w->server->service, &w->served, &cfg);
+
+	if (err)
+		return err;
+	w->server->nr_windows++;
+	server_kick(w->server);
+	return 0;
 }
 
 /* ---- all of it ---- */
@@ -197,6 +205,7 @@ static void window_init(struct window *w, struct tenant *t, const struct window_
 	memset(w, 0, sizeof(*w));
 	w->tenant = t;
 	w->wake = spec->wake;
+	w->server = crew_choose(&t->daemon->crew);
 }
 
 int window_open(struct window *w, struct tenant *t, const struct window_spec *spec)
@@ -250,7 +259,7 @@ int window_resume(struct window *w, struct tenant *t, const struct window_spec *
 	return 0;
 
 err_doorbell:
-	loop_remove(&t->daemon->loop, &w->doorbell);
+	loop_remove(w->server->loop, &w->doorbell);
 err_memory:
 	memory_unmap(w);
 	return err;
@@ -273,6 +282,7 @@ void window_close(struct window *w)
 	LIST_REMOVE(w, link);
 	tenant_count(w->tenant, w);
 	utmem_window_detach(w->served);
+	w->server->nr_windows--;
 	doorbell_close(w);
 	memory_close(w);
 }

@@ -14,6 +14,7 @@
 
 #include "host/utmemd/loop.h"
 
+struct server;
 struct tenant;
 struct utmem_window;
 
@@ -45,6 +46,7 @@ struct window {
 	uint8_t *owner_page;	/* UTMEM_PAGE bytes, zeroed when new */
 	size_t ledger_len;	/* of the file */
 	bool peer_left;		/* the peer ended the connection, or it was of no use any more */
+	struct server *server;	/* who drains it, all its life */
 	struct source doorbell; /* eventfd */
 	uint64_t nr_doorbells;
 	void (*wake)(struct window *w, uint32_t queue_id, uint32_t irq_vector);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the worker's life: taking up what is kept, serving, and the two ways to end.
- * Called by main.c, on the worker's one thread.
+ * Called by main.c, on the worker's main thread.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -115,7 +115,10 @@ int work(const struct options *opt, int link)
 	if (link_open(&d))
 		return 1;
 	tell_upgrade(&d);
+	if (crew_start(&d))
+		return 1;
 	serve(&d);
+	crew_stop(&d);
 	if (d.leaving)
 		return 0; /* everything stays as it is, for the next one */
 	serve_out(&d);

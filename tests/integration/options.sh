@@ -58,6 +58,8 @@ wrong 2 'utmemd: --vectors: 33 is not in 1 .. 32' --vectors 33
 wrong 2 'utmemd: --max-queues: 1 is not in 2 .. 1k' --max-queues 1
 wrong 2 'utmemd: --max-queues: 1025 is not in 2 .. 1k' --max-queues 1025
 wrong 2 'utmemd: --max-clients: 0 is not in 1 .. 64k' --max-clients 0
+wrong 2 'utmemd: --threads: 0 is not in 1 .. 64' --threads 0
+wrong 2 'utmemd: --threads: 65 is not in 1 .. 64' --threads 65
 wrong 2 'utmemd: --poll-usecs: 1000001 is not in 0 .. 1000000' --poll-usecs 1000001
 wrong 2 'utmemd: --poll-usecs: 5k is no number' --poll-usecs 5k
 wrong 2 'utmemd: --save-memory: 1023k is not in 1m .. 1t' --save-memory 1023k
