@@ -215,12 +215,28 @@ static int lock_file(const struct options *opt, int fd, struct stat *st)
 	return st->st_nlink ? 0 : fail(opt, -ESTALE, "was removed while it was opened");
 }
 
+/*
+ * Whoever else has it open reads and changes every tenant's values, and can cut it short under us.
+ * One who has made it where everybody makes files, as in /dev/shm, would have.
+ */
+static int check_owner(const struct options *opt, const struct stat *st)
+{
+	if (st->st_uid != geteuid())
+		return fail(opt, -EPERM, "is another user's");
+	if (st->st_mode & 077)
+		return fail(opt, -EPERM, "may be opened by others (make its mode 600)");
+	return 0;
+}
+
 static int fit_file(const struct options *opt, int fd, const struct stat *st)
 {
 	int err;
 
 	if (!S_ISREG(st->st_mode))
 		return fail(opt, -EINVAL, "is no regular file");
+	err = check_owner(opt, st);
+	if (err)
+		return err;
 	err = st->st_size ? check_len(opt, (uint64_t)st->st_size) : 0;
 	if (!err && kind_of(fd) == KIND_MEMORY)
 		err = check_room(opt, opt->arena_file, fd);

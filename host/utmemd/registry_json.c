@@ -51,7 +51,7 @@ static bool put_pool(cJSON *array, const struct registry_pool *p)
 	cJSON *grants, *o = put_object(array);
 	uint32_t i;
 
-	if (!o || !cJSON_AddStringToObject(o, "name", p->name) ||
+	if (!o || !cJSON_AddStringToObject(o, "name", p->name) || !put_number(o, "id", p->id) ||
 	    !cJSON_AddBoolToObject(o, "ephemeral", p->kind.ephemeral) ||
 	    !cJSON_AddBoolToObject(o, "shared", p->kind.shared) ||
 	    !cJSON_AddBoolToObject(o, "guest_shared", p->kind.guest_shared) ||
@@ -233,8 +233,8 @@ static int get_kind(struct reader *r, const cJSON *o, struct utmem_pool_kind *ki
 
 static int get_pool(struct reader *r, const cJSON *o, struct registry_tenant *t)
 {
-	static const char *const members[] = {"name",  "ephemeral", "shared", "guest_shared",
-					      "owner", "grants",    NULL};
+	static const char *const members[] = {"name",	      "id",    "ephemeral", "shared",
+					      "guest_shared", "owner", "grants",    NULL};
 	const cJSON *grants, *one;
 	struct registry_pool *p;
 	const char *name;
@@ -249,7 +249,9 @@ static int get_pool(struct reader *r, const cJSON *o, struct registry_tenant *t)
 	p = registry_add_pool(t, name);
 	if (!p)
 		return no_memory(r);
-	err = get_kind(r, o, &p->kind);
+	err = want_number(r, o, "id", UINT64_MAX, &p->id);
+	if (!err)
+		err = get_kind(r, o, &p->kind);
 	if (err)
 		return err;
 	cJSON_ArrayForEach(one, grants)

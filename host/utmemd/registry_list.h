@@ -21,6 +21,7 @@ struct registry_grant {
 
 struct registry_pool {
 	char name[UTMEM_POOL_NAME_LEN];
+	uint64_t id; /* the engine's, in the arena that it lies in */
 	struct utmem_pool_kind kind;
 	struct registry_grant *grants;
 	uint32_t nr_grants;

@@ -47,6 +47,7 @@ static int view_pool(struct utmem_pool *pool, const struct tenant *gone, struct 
 
 	if (!p)
 		return -ENOMEM;
+	p->id = utmem_ops(pool)->pool_id(pool);
 	p->kind = utmem_ops(pool)->pool_kind(pool);
 	return view_grants(pool, gone, p);
 }
@@ -139,8 +140,11 @@ int registry_view_merge(struct registry_list *list, const struct options *opt)
 
 /* ---- data as the daemon ---- */
 
-/* The arena knows better: a pool that is there stays as it is. */
-static int apply_pool(const struct tenant *t, const struct registry_pool *p)
+/*
+ * An arena that was found knows better, for the registry may lag behind: a pool that is not in it
+ * was destroyed, one that is there stays as it is.
+ */
+static int apply_pool(const struct daemon *d, const struct tenant *t, const struct registry_pool *p)
 {
 	const struct utmem_engine_ops *ops = utmem_ops(t->pools);
 	struct utmem_pool_spec spec = {
@@ -148,7 +152,7 @@ static int apply_pool(const struct tenant *t, const struct registry_pool *p)
 	struct utmem_pool *pool = tenant_pool_find(t, p->name);
 	int err;
 
-	if (pool)
+	if (pool || d->recovery.engine.found)
 		return 0;
 	err = ops->pool_open(t->pools, t->pools, &spec, &pool, NULL);
 	if (err) {
@@ -159,13 +163,26 @@ static int apply_pool(const struct tenant *t, const struct registry_pool *p)
 	return 0;
 }
 
+/* What was granted; NULL: it is not there any more, and another one of its name was granted to nobody. */
+static struct utmem_pool *granted_pool(const struct daemon *d, const struct tenant *t,
+				       const struct registry_pool *p)
+{
+	struct utmem_pool *pool = tenant_pool_find(t, p->name);
+
+	if (pool && d->recovery.engine.found && utmem_ops(pool)->pool_id(pool) != p->id)
+		return NULL;
+	return pool;
+}
+
 /* A pool that the arena has of another kind can have no grants: that is said, and no reason to stop. */
 static int apply_grants(struct daemon *d, const struct tenant *t, const struct registry_pool *p)
 {
-	struct utmem_pool *pool = tenant_pool_find(t, p->name);
+	struct utmem_pool *pool = granted_pool(d, t, p);
 	uint32_t i;
 	int err;
 
+	if (!pool)
+		return 0;
 	for (i = 0; i < p->nr_grants; i++) {
 		const struct registry_grant *g = &p->grants[i];
 		const struct tenant *to = tenant_find(d, g->to);
@@ -204,7 +221,7 @@ static int apply_tenant(struct daemon *d, const struct registry_tenant *t)
 	if (err)
 		log_error("tenant %s: %s", t->name, strerror(-err));
 	for (i = 0; i < t->nr_pools && !err; i++)
-		err = apply_pool(tenant_find(d, t->name), &t->pools[i]);
+		err = apply_pool(d, tenant_find(d, t->name), &t->pools[i]);
 	return err;
 }
 

@@ -230,6 +230,93 @@ static void removed_tenant_is_gone_for_good(void **state)
 	daemon_stop(&d);
 }
 
+/* ---- a registry that lags behind ---- */
+
+#define POOLS_MOST 1024 /* of a tenant */
+#define GRANT                                                                                \
+	"{\"cmd\":\"pool grant\",\"args\":{\"tenant\":\"a\",\"pool\":\"ours\",\"to\":\"b\"," \
+	"\"readonly\":false}}"
+
+/* Nothing is registered in the background while a test lasts. */
+static void never_beat(struct store *s)
+{
+	store_arg(s, "--heartbeat-ms", "60000");
+}
+
+static void make_pools(const struct daemon *d, int nr)
+{
+	char name[16];
+	struct link l;
+	int i;
+
+	link_up(&l, d, "a");
+	for (i = 0; i < nr; i++) {
+		snprintf(name, sizeof(name), "p%d", i);
+		assert_int_equal(utmem_pool_close(l.q, open_pool(&l, name)), 0);
+	}
+	link_down(&l);
+}
+
+/* Or the tenant would have one more than it may, and nobody could start this daemon again. */
+static void pool_destroyed_before_a_kill_is_not_made_again(void **state)
+{
+	struct store *s = *state;
+	struct daemon d;
+	struct link l;
+
+	never_beat(s);
+	store_start(s, &d);
+	make_pools(&d, POOLS_MOST);
+	daemon_stop(&d);
+	store_start(s, &d);
+	link_up(&l, &d, "a");
+	assert_int_equal(utmem_pool_destroy(l.q, utmem_pool_open(l.q, "p0", 0)), 0);
+	assert_int_equal(put(&l, open_pool(&l, "new"), "key", "value"), 0);
+	link_down(&l);
+	daemon_kill(&d);
+	store_restart(s, &d);
+	assert_in(&d, "a", "new", "key", "value");
+	link_up(&l, &d, "a");
+	assert_int_equal(utmem_pool_open(l.q, "p0", 0), -ENOENT);
+	link_down(&l);
+	daemon_stop(&d);
+}
+
+static int open_shared(struct link *l, const char *name, uint32_t flags)
+{
+	return utmem_pool_open(l->q, name, UTMEM_POOL_SHARED | flags);
+}
+
+/* A grant is of a pool, not of a name. */
+static void pool_made_anew_before_a_kill_is_granted_to_nobody(void **state)
+{
+	struct store *s = *state;
+	struct daemon d;
+	struct link l;
+
+	never_beat(s);
+	store_arg(s, "--tenant", "b:1m");
+	store_start(s, &d);
+	link_up(&l, &d, "a");
+	assert_int_equal(open_shared(&l, "ours", UTMEM_POOL_CREATE), 0);
+	assert_true(answers_ok(&d, GRANT));
+	assert_int_equal(utmem_pool_destroy(l.q, 0), 0);
+	assert_int_equal(open_shared(&l, "ours", UTMEM_POOL_CREATE), 0);
+	link_down(&l);
+	daemon_kill(&d);
+	store_restart(s, &d);
+	link_up(&l, &d, "b");
+	assert_int_equal(open_shared(&l, "a:ours", 0), -EACCES);
+	link_down(&l);
+	assert_true(answers_ok(&d, GRANT));
+	daemon_kill(&d);
+	store_restart(s, &d);
+	link_up(&l, &d, "b");
+	assert_int_equal(open_shared(&l, "a:ours", 0), 0);
+	link_down(&l);
+	daemon_stop(&d);
+}
+
 /* ---- what is refused ---- */
 
 static uint64_t sum_of(const char *path)
@@ -390,6 +477,25 @@ static void directory_or_fifo_is_refused(void **state)
 	assert_refused(s, "/arena: is no regular file");
 }
 
+/* In a directory where everybody makes files, as /dev/shm, somebody may have been there first. */
+static void file_that_others_may_open_is_refused(void **state)
+{
+	struct store *s = *state;
+
+	make_arena(s);
+	assert_int_equal(chmod(s->arena, 0640), 0);
+	assert_refused_untouched(s, "/arena: may be opened by others");
+	assert_int_equal(chmod(s->arena, 0600), 0);
+	if (!geteuid()) {
+		assert_int_equal(chown(s->arena, 1234, 0), 0);
+		assert_refused_untouched(s, "/arena: is another user's");
+	}
+	assert_int_equal(chown(s->arena, geteuid(), getegid()), 0);
+	assert_int_equal(truncate(s->arena, 0), 0);
+	assert_int_equal(chmod(s->arena, 0666), 0);
+	assert_refused_untouched(s, "/arena: may be opened by others");
+}
+
 /* A file system for the arena's file, made by @command; false: that cannot be done here. */
 static bool mount_small(struct store *s, const char *command)
 {
@@ -460,6 +566,8 @@ int main(void)
 		CASE(after_a_power_loss_no_torn_value_is_served),
 		CASE(tenant_in_no_registry_is_kept_with_what_it_uses),
 		CASE(removed_tenant_is_gone_for_good),
+		CASE(pool_destroyed_before_a_kill_is_not_made_again),
+		CASE(pool_made_anew_before_a_kill_is_granted_to_nobody),
 		CASE(second_daemon_on_one_arena_is_refused),
 		CASE(arena_of_another_size_is_refused_with_both),
 		CASE(truncated_arena_is_refused_with_its_length),
@@ -469,6 +577,7 @@ int main(void)
 		CASE(arena_that_was_never_used_is_taken),
 		CASE(file_that_is_no_arena_is_refused),
 		CASE(directory_or_fifo_is_refused),
+		CASE(file_that_others_may_open_is_refused),
 		CASE(disk_without_room_is_refused_at_start),
 		CASE(tmpfs_without_room_is_refused_unless_it_is_said),
 	};

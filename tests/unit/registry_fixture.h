@@ -173,6 +173,7 @@ static inline void sample_list(struct registry_list *list, uint64_t serial)
 	t = registry_add_tenant(list, "a");
 	t->quota = 1 << 20;
 	p = registry_add_pool(t, "plain");
+	p->id = UINT64_MAX;
 	p->kind.owner = 1000;
 	p = registry_add_pool(t, "theirs");
 	p->kind = (struct utmem_pool_kind){.ephemeral = true, .shared = true, .guest_shared = true};

@@ -9,6 +9,7 @@ static void assert_same_pool(const struct registry_pool *a, const struct registr
 	uint32_t i;
 
 	assert_string_equal(a->name, b->name);
+	assert_int_equal(a->id, b->id);
 	assert_int_equal(a->kind.ephemeral, b->kind.ephemeral);
 	assert_int_equal(a->kind.shared, b->kind.shared);
 	assert_int_equal(a->kind.guest_shared, b->kind.guest_shared);
@@ -141,8 +142,8 @@ static void assert_wrong(const char *tenants, const char *want)
 	assert_null(list.tenants);
 }
 
-#define POOL(name, shared, grants)                                      \
-	"{\"name\":\"" name "\",\"ephemeral\":false,\"shared\":" shared \
+#define POOL(name, shared, grants)                                               \
+	"{\"name\":\"" name "\",\"id\":1,\"ephemeral\":false,\"shared\":" shared \
 	",\"guest_shared\":false,\"owner\":0,\"grants\":[" grants "]}"
 #define TENANT(name, pools) "{\"name\":\"" name "\",\"quota\":1,\"weight\":1,\"pools\":[" pools "]}"
 #define GRANT(to) "{\"to\":\"" to "\",\"readonly\":true}"
@@ -227,7 +228,7 @@ static void numbers_that_are_absurd_are_refused(void **state)
 	assert_wrong("[{\"name\":\"a\",\"quota\":1,\"weight\":1001,\"pools\":[]}]",
 		     "tenant 0: \"weight\" is larger than 1000");
 	assert_wrong("[{\"name\":\"a\",\"quota\":1,\"weight\":1,\"pools\":[{\"name\":\"p\","
-		     "\"ephemeral\":true,"
+		     "\"id\":1,\"ephemeral\":true,"
 		     "\"shared\":true,\"guest_shared\":true,\"owner\":4294967296,\"grants\":[]}]}]",
 		     "tenant a: pool 0: \"owner\" is larger than 4294967295");
 }
