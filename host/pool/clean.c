@@ -390,7 +390,7 @@ struct sample {
 	uint64_t live, lost, read;
 };
 
-/* The store of a live record (NULL: it is of a value that is still coming), and was its value read? */
+/* Whose a live record is to be dropped with, and was it read? NULL: it stays until the last key of it goes. */
 static const struct store *store_of(const struct pool_engine *e, struct record *r, bool *used)
 {
 	const struct large *l;
@@ -401,8 +401,10 @@ static const struct store *store_of(const struct pool_engine *e, struct record *
 	if (r->type != RECORD_CHUNK)
 		return idmap_get(&e->stores, r->store);
 	l = idmap_get(&e->larges, record_chunk(r).large);
+	if (!l->store || (l->shared && l->store->pool))
+		return NULL;
 	/* of what is dying, the record may have gone before the chunk */
-	*used = l->store && l->store->pool && log_record(&e->log, l->record_off)->used;
+	*used = l->store->pool && log_record(&e->log, l->record_off)->used;
 	return l->store;
 }
 

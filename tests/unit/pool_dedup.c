@@ -524,6 +524,72 @@ static void arena_full_of_shared_ephemeral_values_takes_new_ones(void **state)
 	fixture_close(&f);
 }
 
+static void put_each(struct fixture *f, struct utmem_pool *p, const char *prefix, uint32_t nr)
+{
+	char key[16];
+	uint32_t i;
+
+	for (i = 0; i < nr; i++) {
+		snprintf(key, sizeof(key), "%s%u", prefix, i);
+		fill_value(value, LEN, i);
+		assert_int_equal(put(f, p, key, value, LEN), 0);
+	}
+}
+
+static void del_each(struct fixture *f, struct utmem_pool *p, const char *prefix, uint32_t nr)
+{
+	char key[16];
+	uint32_t i;
+
+	for (i = 0; i < nr; i++) {
+		snprintf(key, sizeof(key), "%s%u", prefix, i);
+		assert_int_equal(del(f, p, key), 0);
+	}
+}
+
+/* The cleaner has the segment of that key's record in hand. */
+static void clean_segment_of(struct fixture *f, struct utmem_pool *p, const char *name)
+{
+	struct pool_engine *e = (struct pool_engine *)f->engine;
+	struct utmem_key key = make_key(f, name, (uint32_t)strlen(name));
+	uint64_t off = index_off(*index_find(&p->store->index, &key));
+
+	utpool_log_close(&e->log, LOG_CLEAN_EPHEMERAL);
+	assert_null(e->clean.seg);
+	utpool_clean_take(e, log_segment(&e->log, off));
+}
+
+/*
+ * Who drops values finds only what is shared, which stays as long as its keys do: it is not
+ * carried around for ever, but the keys are looked for.
+ */
+static void shared_values_go_for_a_quota_while_their_keys_are_cleaned(void **state)
+{
+	struct utmem_pool *p;
+	struct fixture f;
+	uint64_t quota;
+
+	(void)state;
+	fixture_open(&f, ARENA, ARENA);
+	p = open_sharing(&f, f.tenant, "p", true);
+	put_each(&f, p, "a", 300);
+	put_each(&f, p, "b", 300);
+	make_cold(&f, f.tenant);
+	put_each(&f, p, "c", 300);
+	make_cold(&f, f.tenant);
+	del_each(&f, p, "a", 300);
+	del_each(&f, p, "b", 300);
+	assert_int_equal(counters(&f, p).nr_shared, 300);
+	clean_segment_of(&f, p, "c0");
+
+	quota = tenant_used(&f, f.tenant) / 2;
+	assert_int_equal(f.ops->tenant_quota(f.tenant, quota), 0);
+	assert_true(tenant_used(&f, f.tenant) <= quota);
+	assert_true(counters(&f, p).nr_items > 0);
+	check(&f);
+	fixture_close(&f);
+}
+
 /* ---- without memory ---- */
 
 static void allowed(int err)
@@ -613,6 +679,7 @@ int main(void)
 		cmocka_unit_test(value_of_a_persistent_pool_stays_when_ephemeral_ones_go),
 		cmocka_unit_test(lowered_quota_is_met_when_many_shared_values_went),
 		cmocka_unit_test(arena_full_of_shared_ephemeral_values_takes_new_ones),
+		cmocka_unit_test(shared_values_go_for_a_quota_while_their_keys_are_cleaned),
 		cmocka_unit_test(failed_allocations_leave_values_as_they_are),
 	};
 
