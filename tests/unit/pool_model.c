@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * The engine against a trivial model: random operations on persistent and ephemeral
- * pools of two tenants, in an arena and quotas that are too small for all of them, and
- * with allocations that fail. A sequence that fails is cut down and printed.
+ * pools of two tenants, in an arena and quotas that are too small for all of them, stored
+ * as they come or in less, and with allocations that fail. A sequence that fails is cut
+ * down and printed.
  *
  * For longer: UTMEM_MODEL_SEED=N (the first), UTMEM_MODEL_RUNS=N (seeds of each kind),
  * UTMEM_MODEL_OPS=N (of each run).
@@ -11,6 +12,8 @@
 
 #define OPS_DEFAULT 200000u
 #define CHECK_EVERY 4096u
+#define RECLAIM_BUDGET (64u * KIB)
+#define RECLAIM_CALLS_MOST 10000u
 
 struct model_value {
 	bool there;
@@ -87,6 +90,15 @@ static struct model_value *op_value(struct model *m, const struct op *op)
 
 /* ---- one operation each ---- */
 
+static void missed(struct model *m, const struct op *op)
+{
+	struct model_value *v = op_value(m, op);
+
+	assert_true(!v->there || is_ephemeral(op->pool));
+	m->nr_missed += v->there;
+	v->there = false;
+}
+
 static void do_get(struct model *m, const struct op *op)
 {
 	struct model_value *v = op_value(m, op);
@@ -94,11 +106,14 @@ static void do_get(struct model *m, const struct op *op)
 	struct utmem_get_result out;
 	int err = m->f.ops->get(m->pools[op->pool].pool, &key, op->off, m->got, VALUE_MAX, &out);
 
+	if (err == -ENOMEM) {
+		/* there is none for unpacking it */
+		assert_true(v->there && alloc_failed(m));
+		return;
+	}
 	if (err) {
 		assert_int_equal(err, -ENOENT);
-		assert_true(!v->there || is_ephemeral(op->pool));
-		m->nr_missed += v->there;
-		v->there = false;
+		missed(m, op);
 		return;
 	}
 	assert_true(v->there);
@@ -114,9 +129,15 @@ static void do_get(struct model *m, const struct op *op)
 /* Is it there? Where the model cannot know (an ephemeral value), it is told. */
 static bool there(struct model *m, const struct op *op)
 {
-	if (is_ephemeral(op->pool) && op_value(m, op)->there)
-		do_get(m, op);
-	return op_value(m, op)->there;
+	struct utmem_key key = name_key(m, op->key);
+	int err = m->f.ops->find(m->pools[op->pool].pool, &key);
+
+	if (err) {
+		assert_int_equal(err, -ENOENT);
+		missed(m, op);
+	}
+	assert_int_equal(!err, op_value(m, op)->there);
+	return !err;
 }
 
 /* Put-put-get: a put that finds no room has removed the old value, any other that fails nothing. */
@@ -312,15 +333,19 @@ static void do_fail(struct model *m, const struct op *op)
 static const char *const tenant_names[NR_TENANTS] = {"t", "u"};
 
 /* Allocations may fail in it; then the next try succeeds. */
-static int try_open(struct model *m, const uint64_t quota[NR_TENANTS])
+static int try_open(struct model *m, const struct utmem_tenant_stat was[NR_TENANTS])
 {
 	int err = m->f.ops->open(&m->f.engine, &m->f.mem);
 	uint32_t i;
 
 	if (err)
 		return err;
-	for (i = 0; i < NR_TENANTS && !err; i++)
-		err = m->f.ops->tenant_add(m->f.engine, tenant_names[i], quota[i], &m->tenants[i]);
+	for (i = 0; i < NR_TENANTS && !err; i++) {
+		err = m->f.ops->tenant_add(m->f.engine, tenant_names[i], was[i].quota_bytes,
+					   &m->tenants[i]);
+		if (!err)
+			assert_int_equal(m->f.ops->tenant_weight(m->tenants[i], was[i].weight), 0);
+	}
 	for (i = 0; i < NR_POOLS && !err; i++)
 		err = open_model_pool(m, i);
 	if (err)
@@ -351,17 +376,40 @@ static void die(struct model *m)
 	fixture_take_memory(&m->f, m->f.ops);
 }
 
+static void open_again(struct model *m, const struct utmem_tenant_stat was[NR_TENANTS])
+{
+	int err = try_open(m, was);
+
+	if (!err)
+		return;
+	assert_true(err == -ENOMEM && alloc_failed(m));
+	assert_int_equal(m->f.heap_bytes, 0);
+	m->f.fail_at = 0;
+	assert_int_equal(try_open(m, was), 0);
+}
+
+static void assert_options(struct model *m, const struct utmem_pool_options was[NR_POOLS])
+{
+	struct utmem_pool_options o;
+	uint32_t i;
+
+	for (i = 0; i < NR_POOLS; i++) {
+		o = m->f.ops->pool_options(m->pools[i].pool);
+		assert_int_equal(o.compress, was[i].compress);
+		assert_int_equal(o.dedup, was[i].dedup);
+	}
+}
+
 static void do_reopen(struct model *m, const struct op *op)
 {
-	uint64_t quota[NR_TENANTS];
+	struct utmem_tenant_stat was[NR_TENANTS];
+	struct utmem_pool_options options[NR_POOLS];
 	uint32_t ids[NR_SLOTS], i;
-	struct utmem_tenant_stat st;
-	int err;
 
-	for (i = 0; i < NR_TENANTS; i++) {
-		m->f.ops->tenant_stat(m->tenants[i], &st);
-		quota[i] = st.quota_bytes;
-	}
+	for (i = 0; i < NR_TENANTS; i++)
+		m->f.ops->tenant_stat(m->tenants[i], &was[i]);
+	for (i = 0; i < NR_POOLS; i++)
+		options[i] = m->f.ops->pool_options(m->pools[i].pool);
 	for (i = 0; i < NR_SLOTS; i++)
 		ids[i] = m->streams[i].stream ? m->f.ops->stream_id(m->streams[i].stream) : 0;
 	if (op->cond)
@@ -370,13 +418,8 @@ static void do_reopen(struct model *m, const struct op *op)
 		m->f.ops->close(m->f.engine);
 	assert_int_equal(m->f.heap_bytes, 0);
 	memset(m->hints, 0, sizeof(m->hints));
-	err = try_open(m, quota);
-	if (err) {
-		assert_true(err == -ENOMEM && alloc_failed(m));
-		assert_int_equal(m->f.heap_bytes, 0);
-		m->f.fail_at = 0;
-		assert_int_equal(try_open(m, quota), 0);
-	}
+	open_again(m, was);
+	assert_options(m, options);
 	for (i = 0; i < NR_SLOTS; i++) {
 		if (m->streams[i].stream && op->id >> i & 1)
 			adopt_stream(m, &m->streams[i], ids[i]);
@@ -394,14 +437,50 @@ static void do_options(struct model *m, const struct op *op)
 	struct utmem_pool *p = m->pools[op->pool].pool;
 	struct utmem_pool_counters c;
 	uint32_t i;
+	int err = op->id % 2 ? m->f.ops->pool_options_set(p, &o) : 0;
 
-	if (op->id % 2)
-		assert_int_equal(m->f.ops->pool_options_set(p, &o), 0);
+	if (err)
+		assert_true(err == -ENOMEM && alloc_failed(m));
 	for (i = op->len; i; i--)
 		m->f.ops->maintain(m->f.engine, 64 * KIB);
 	c = counters(&m->f, p);
 	m->nr_packed += c.nr_packed;
 	m->nr_shared += c.nr_shared;
+}
+
+/* Nothing persistent goes, and nothing of a tenant that it is not asked of. */
+static void check_reclaimed(struct model *m, const struct op *op, const uint64_t had[NR_POOLS])
+{
+	uint64_t has;
+	uint32_t i;
+
+	for (i = 0; i < NR_POOLS; i++) {
+		has = counters(&m->f, m->pools[i].pool).nr_items;
+		if (!is_ephemeral(i) || (op->cond && i / POOLS_EACH != op_tenant(op)))
+			assert_int_equal(has, had[i]);
+		else
+			assert_true(has <= had[i]);
+	}
+}
+
+static void do_reclaim(struct model *m, const struct op *op)
+{
+	struct utmem_reclaim r = {.tenant = op->cond ? m->tenants[op_tenant(op)] : NULL,
+				  .bytes = op->len};
+	uint64_t released = engine_stat(&m->f).released_bytes, had[NR_POOLS];
+	uint32_t i;
+
+	for (i = 0; i < NR_POOLS; i++)
+		had[i] = counters(&m->f, m->pools[i].pool).nr_items;
+	for (i = 0; m->f.ops->reclaim(m->f.engine, &r, RECLAIM_BUDGET) && !op->slot; i++)
+		assert_true(i < RECLAIM_CALLS_MOST);
+	assert_int_equal(engine_stat(&m->f).released_bytes - released, r.released_bytes);
+	check_reclaimed(m, op, had);
+}
+
+static void do_weight(struct model *m, const struct op *op)
+{
+	assert_int_equal(m->f.ops->tenant_weight(m->tenants[op_tenant(op)], op->len), 0);
 }
 
 static void do_check(struct model *m, const struct op *op)
@@ -432,7 +511,8 @@ static void step(struct model *m, const struct op *op)
 		[DO_BEGIN] = do_begin,	 [DO_APPEND] = do_append,     [DO_COMMIT] = do_commit,
 		[DO_ABORT] = do_abort,	 [DO_FLUSH] = do_flush,	      [DO_DESTROY] = do_destroy,
 		[DO_QUOTA] = do_quota,	 [DO_MAINTAIN] = do_maintain, [DO_FAIL] = do_fail,
-		[DO_REOPEN] = do_reopen, [DO_OPTIONS] = do_options,   [DO_CHECK] = do_check,
+		[DO_REOPEN] = do_reopen, [DO_OPTIONS] = do_options,   [DO_RECLAIM] = do_reclaim,
+		[DO_WEIGHT] = do_weight, [DO_CHECK] = do_check,
 	};
 
 	m->nr_failed = m->f.nr_failed;
@@ -536,26 +616,33 @@ static void check_mix(const struct op_mix *mix)
 	}
 }
 
-/* In 1000: put get del; begin append commit abort; flush destroy quota maintain; fail reopen options; check gets the rest. */
-#define WEIGHTS_USUAL                                          \
-	{                                                      \
-		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 9, 0, 0 \
+/*
+ * In 1000: put get del; begin append commit abort; flush destroy quota maintain; fail reopen;
+ * options reclaim weight; check gets the rest.
+ */
+#define WEIGHTS_USUAL                                                   \
+	{                                                               \
+		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 7, 0, 0, 0, 1, 1 \
 	}
-#define WEIGHTS_LASTING                                        \
-	{                                                      \
-		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 8, 0, 1 \
+#define WEIGHTS_LASTING                                                 \
+	{                                                               \
+		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 6, 0, 1, 0, 1, 1 \
 	}
-#define WEIGHTS_FAILING                                         \
-	{                                                       \
-		480, 220, 130, 25, 40, 18, 4, 3, 3, 3, 8, 60, 1 \
+#define WEIGHTS_FAILING                                                  \
+	{                                                                \
+		480, 220, 130, 25, 40, 18, 4, 3, 3, 3, 6, 60, 1, 0, 1, 1 \
 	}
-#define WEIGHTS_PACKING                                           \
-	{                                                         \
-		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 6, 0, 1, 2 \
+#define WEIGHTS_PACKING                                                 \
+	{                                                               \
+		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 5, 0, 0, 2, 1, 1 \
 	}
-#define WEIGHTS_PACKING_ALONE                                     \
-	{                                                         \
-		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 7, 0, 0, 2 \
+#define WEIGHTS_PACKING_LASTING                                         \
+	{                                                               \
+		500, 270, 130, 25, 40, 18, 4, 1, 1, 1, 4, 0, 1, 2, 1, 1 \
+	}
+#define WEIGHTS_PACKING_FAILING                                          \
+	{                                                                \
+		480, 220, 130, 25, 40, 18, 4, 3, 3, 3, 4, 60, 1, 2, 1, 1 \
 	}
 
 static void engine_agrees_with_model_when_quota_is_short(void **state)
@@ -610,7 +697,7 @@ static void engine_agrees_with_model_when_values_are_packed_and_shared(void **st
 					  .quota = 900 * KIB,
 					  .lasts = true,
 					  .options = true,
-					  .weight = WEIGHTS_PACKING};
+					  .weight = WEIGHTS_PACKING_LASTING};
 
 	(void)state;
 	check_mix(&mix);
@@ -622,7 +709,7 @@ static void engine_agrees_with_model_when_packing_is_all_the_room_there_is(void 
 					  .arena = MIB,
 					  .quota = 16 * MIB,
 					  .options = true,
-					  .weight = WEIGHTS_PACKING_ALONE};
+					  .weight = WEIGHTS_PACKING};
 
 	(void)state;
 	check_mix(&mix);
@@ -636,6 +723,34 @@ static void engine_agrees_with_model_when_allocations_fail(void **state)
 					  .lasts = true,
 					  .all_fail = true,
 					  .weight = WEIGHTS_FAILING};
+
+	(void)state;
+	check_mix(&mix);
+}
+
+static void durable_engine_agrees_with_model_when_values_are_packed_and_shared(void **state)
+{
+	static const struct op_mix mix = {.name = "durable, packed and shared",
+					  .arena = 2 * MIB,
+					  .quota = 900 * KIB,
+					  .lasts = true,
+					  .durable = true,
+					  .options = true,
+					  .weight = WEIGHTS_PACKING_LASTING};
+
+	(void)state;
+	check_mix(&mix);
+}
+
+static void engine_agrees_with_model_when_allocations_for_packing_fail(void **state)
+{
+	static const struct op_mix mix = {.name = "allocations for packing fail",
+					  .arena = 2 * MIB,
+					  .quota = MIB,
+					  .lasts = true,
+					  .all_fail = true,
+					  .options = true,
+					  .weight = WEIGHTS_PACKING_FAILING};
 
 	(void)state;
 	check_mix(&mix);
@@ -688,7 +803,10 @@ int main(void)
 		cmocka_unit_test(durable_engine_agrees_with_model_when_it_is_opened_again),
 		cmocka_unit_test(engine_agrees_with_model_when_values_are_packed_and_shared),
 		cmocka_unit_test(engine_agrees_with_model_when_packing_is_all_the_room_there_is),
+		cmocka_unit_test(
+			durable_engine_agrees_with_model_when_values_are_packed_and_shared),
 		cmocka_unit_test(engine_agrees_with_model_when_allocations_fail),
+		cmocka_unit_test(engine_agrees_with_model_when_allocations_for_packing_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,8 @@ enum what {
 	DO_FAIL, /* allocations, from the one of number len on: one, or all until the next of these */
 	DO_REOPEN, /* the engine: closed in good order, or (cond) found by another after its death */
 	DO_OPTIONS, /* of a pool: how values are stored in less; then a pause of len calls */
+	DO_RECLAIM, /* len bytes, of everybody or (cond) of one; to the end, or (slot) one call of it */
+	DO_WEIGHT,
 	DO_CHECK,
 	NR_WHAT,
 };
@@ -151,6 +153,12 @@ static inline void op_make(struct op *op, const struct op_mix *mix, uint64_t *ra
 		op->cond = (uint8_t)pick(random, 3);
 		op->len = pick(random, 200);
 	}
+	if (op->what == DO_RECLAIM) {
+		op->cond = (uint8_t)pick(random, 2);
+		op->len = pick(random, (uint32_t)(mix->arena >> pick(random, 6)));
+	}
+	if (op->what == DO_WEIGHT)
+		op->len = UTMEM_WEIGHT_MIN + pick(random, UTMEM_WEIGHT_MAX);
 	if (op->what == DO_FAIL) {
 		op->len = 1 + pick(random, 8);
 		op->cond = mix->all_fail && pick(random, 4) == 0;
@@ -174,7 +182,8 @@ static inline void op_print(const struct op *op, uint32_t no)
 	static const char *const conds[] = {"", " if-absent", " if-present"};
 	static const char *const names[] = {"put",	"get",	 "del",	   "begin",   "append",
 					    "commit",	"abort", "flush",  "destroy", "quota",
-					    "maintain", "fail",	 "reopen", "options", "check"};
+					    "maintain", "fail",	 "reopen", "options", "reclaim",
+					    "weight",	"check"};
 
 	fprintf(stderr, "%6u  %-8s", no, names[op->what]);
 	if (op->what <= DO_BEGIN)
@@ -193,6 +202,11 @@ static inline void op_print(const struct op *op, uint32_t no)
 	if (op->what == DO_OPTIONS)
 		fprintf(stderr, " pool %u compress %u dedup %u pause %u", op->pool, op->cond,
 			op->slot % 2, op->len);
+	if (op->what == DO_RECLAIM)
+		fprintf(stderr, " %s %u bytes %u%s", op->cond ? "tenant" : "anybody",
+			op->pool / POOLS_EACH, op->len, op->slot ? " begun" : "");
+	if (op->what == DO_WEIGHT)
+		fprintf(stderr, " tenant %u is %u", op->pool / POOLS_EACH, op->len);
 	if (op->what == DO_REOPEN)
 		fprintf(stderr, " after %s, streams %#x go on", op->cond ? "death" : "close",
 			op->id % (1u << NR_SLOTS));
