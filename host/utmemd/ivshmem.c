@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "host/pool/failpoint.h"
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/fdpass.h"
 #include "host/utmemd/ivshmem.h"
@@ -256,6 +257,7 @@ static int vm_open(struct tenant *t, int fd, struct deposited *kept, struct vm *
 	vm->deposited = *kept;
 	if (!kept->nr_fds)
 		err = vm_keep_connection(vm);
+	UTMEM_FAIL_POINT("vm_connection_kept");
 	if (!err)
 		err = vm_begin(vm);
 	if (!err) {
@@ -350,6 +352,12 @@ err_free:
 	return err;
 }
 
+/* One that was told nothing yet is refused as vm_accept() does: it may have left, and that ends no worker. */
+static bool may_lose(const struct kept_item *item, int err)
+{
+	return item->nr_fds == 1 || window_is_lost(err);
+}
+
 int vm_resume(struct tenant *t)
 {
 	struct deposited kept = {0};
@@ -367,7 +375,7 @@ int vm_resume(struct tenant *t)
 		err = vm_open(t, item->fds[VM_FD_CONNECTION], &kept, &t->vm);
 	else
 		err = take_up(t, item, &kept, &t->vm);
-	if (err && window_is_lost(err)) {
+	if (err && may_lose(item, err)) {
 		log_error("tenant %s: its VM is lost: %s", t->name, strerror(-err));
 		deposit_drop(&t->daemon->deposit, &kept, key);
 		fdpass_close(item->fds, item->nr_fds);

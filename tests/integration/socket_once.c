@@ -75,10 +75,38 @@ static void every_request_takes_effect_once(void **state)
 #endif
 }
 
+/* Whoever leaves before he is told anything costs one worker's death no second one. */
+static void vm_that_left_before_its_greeting_is_refused(void **state)
+{
+#ifdef UTMEM_FAIL_POINTS
+	struct daemon d;
+	pid_t worker;
+	int sock;
+
+	(void)state;
+	setenv("UTMEM_FAIL_POINT", "vm_connection_kept", 1);
+	daemon_start(&d, args);
+	unsetenv("UTMEM_FAIL_POINT");
+	worker = daemon_worker(&d);
+	kill(worker, SIGSTOP);
+	sock = must_connect(&d, "a.ivshmem", SOCK_STREAM);
+	close(sock);
+	kill(worker, SIGCONT);
+	worker_await(&d, worker);
+	assert_int_equal(host_stat(&d, "worker_deaths"), 1);
+	assert_int_equal(tenant_stat(&d, "a", "vm"), 0);
+	daemon_stop(&d);
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_request_takes_effect_once),
+		cmocka_unit_test(vm_that_left_before_its_greeting_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
