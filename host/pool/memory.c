@@ -36,16 +36,41 @@ static void heap_free(void *ctx, void *p, size_t len)
 	free(p);
 }
 
-/* ctx is the arena itself, so that a struct utmem_memory can be copied freely */
+/* ctx is not the struct utmem_memory, so that that can be copied freely; here it is the arena */
 static void arena_release(void *ctx, size_t off, size_t len)
 {
 	madvise((char *)ctx + off, len, MADV_DONTNEED);
 }
 
+/* ctx of an arena in a file; it lives as long as the mapping. */
+struct file {
+	char *arena;
+	size_t off; /* of the arena, in the file */
+	int fd;
+};
+
 /* The same of a file: a hole, where it can have any; else the old bytes stay, which nobody reads. */
 static void file_release(void *ctx, size_t off, size_t len)
 {
-	madvise((char *)ctx + off, len, MADV_REMOVE);
+	const struct file *f = ctx;
+
+	madvise(f->arena + off, len, MADV_REMOVE);
+}
+
+static int file_read(void *ctx, size_t off, void *buf, size_t len)
+{
+	const struct file *f = ctx;
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = pread(f->fd, (char *)buf + done, len - done, (off_t)(f->off + off + done));
+		if (n > 0)
+			done += (size_t)n;
+		else if (!n || errno != EINTR)
+			return n ? -errno : -EIO; /* it has become shorter */
+	}
+	return 0;
 }
 
 static int random_seed(uint64_t *seed)
@@ -107,10 +132,10 @@ static int memory_init(struct utmem_memory *mem, size_t arena_len, uint64_t seed
 	return seed ? 0 : random_seed(&mem->seed);
 }
 
-static void arena_set(struct utmem_memory *mem, void *arena)
+static void arena_set(struct utmem_memory *mem, void *arena, void *ctx)
 {
 	mem->arena = arena;
-	mem->ctx = arena;
+	mem->ctx = ctx;
 	if (mem->arena_len >= HUGE_FROM)
 		madvise(arena, mem->arena_len,
 			MADV_HUGEPAGE); /* or not: only speed depends on it */
@@ -130,7 +155,7 @@ int utmem_memory_open(struct utmem_memory *mem, size_t arena_len, uint64_t seed)
 	arena = range_map(mem->arena_len, -1);
 	if (!arena)
 		return -ENOMEM;
-	arena_set(mem, arena);
+	arena_set(mem, arena, arena);
 	mem->release = arena_release;
 	return 0;
 }
@@ -180,10 +205,40 @@ static int file_fit(int fd, size_t len, bool durable)
 	return (size_t)st.st_size == len ? 0 : -EINVAL;
 }
 
+/* NULL, with errno. */
+static struct file *file_open(int fd, size_t off)
+{
+	struct file *f = malloc(sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->off = off;
+	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (f->fd >= 0)
+		return f;
+	free(f);
+	return NULL;
+}
+
+static void file_close(struct file *f)
+{
+	close(f->fd);
+	free(f);
+}
+
+/* Some devices can be mapped, but not read. */
+static bool file_is_readable(int fd)
+{
+	char byte;
+
+	return pread(fd, &byte, 1, 0) == 1;
+}
+
 int utmem_memory_map(struct utmem_memory *mem, int fd, size_t arena_len, uint64_t seed)
 {
 	size_t len = utmem_memory_file_len(arena_len);
 	int durable, err;
+	struct file *f;
 	char *p;
 
 	if (!len)
@@ -194,15 +249,23 @@ int utmem_memory_map(struct utmem_memory *mem, int fd, size_t arena_len, uint64_
 		err = memory_init(mem, huge_round(arena_len), seed);
 	if (err)
 		return err;
-	p = range_map(len, fd);
-	if (!p)
-		return -errno;
-	mem->meta = p;
 	mem->meta_len = len - mem->arena_len;
+	f = file_open(fd, mem->meta_len);
+	if (!f)
+		return -errno;
+	p = range_map(len, fd);
+	if (!p) {
+		err = -errno;
+		file_close(f);
+		return err;
+	}
+	f->arena = p + mem->meta_len;
+	mem->meta = p;
 	mem->durable = durable;
 	/* a durable file keeps its blocks, which may not be had again */
 	mem->release = durable ? NULL : file_release;
-	arena_set(mem, p + mem->meta_len);
+	mem->read = file_is_readable(f->fd) ? file_read : NULL;
+	arena_set(mem, f->arena, f);
 	return 0;
 }
 
@@ -215,10 +278,12 @@ int utmem_memory_sync(const struct utmem_memory *mem)
 
 void utmem_memory_close(struct utmem_memory *mem)
 {
-	if (mem->meta)
+	if (mem->meta) {
 		munmap(mem->meta, mem->meta_len + mem->arena_len);
-	else
+		file_close(mem->ctx);
+	} else {
 		munmap(mem->arena, mem->arena_len);
+	}
 	mem->meta = NULL;
 	mem->arena = NULL;
 	mem->arena_len = 0;

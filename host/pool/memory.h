@@ -22,15 +22,16 @@ int utmem_memory_open(struct utmem_memory *mem, size_t arena_len, uint64_t seed)
  * The same on a file, with a meta region, so that what the engine holds outlives the process:
  * [meta | padding to 2 MiB | arena], mapped shared. @fd is a regular file (memfd, tmpfs, hugetlbfs,
  * a disk's), which is made utmem_memory_file_len(arena_len) long when it is empty, or a device of at
- * least that length (DAX). It may be closed afterwards. arena_len is rounded up to 2 MiB. Pages
- * that are released become holes, where the file system can do that.
+ * least that length (DAX). It may be closed afterwards: a duplicate of it is kept, for read, where it
+ * can be read. arena_len is rounded up to 2 MiB. Pages that are released become holes, where
+ * the file system can do that.
  *
  * Pages are huge where the file has such: hugetlbfs, tmpfs mounted with huge=, or a memfd when
  * /sys/kernel/mm/transparent_hugepage/shmem_enabled says "advise" (from 256 MiB on).
  *
  * durable is set when the file may outlive the host's own memory: unless it is memfd, tmpfs or hugetlbfs.
  * Return: 0, -EINVAL (arena_len 0 or beyond 1 TiB; the file is of another length), -ENOMEM, or what
- * ftruncate, mmap or getrandom say.
+ * ftruncate, mmap, fcntl or getrandom say.
  */
 int utmem_memory_map(struct utmem_memory *mem, int fd, size_t arena_len, uint64_t seed);
 
@@ -40,7 +41,7 @@ size_t utmem_memory_file_len(size_t arena_len);
 /* Write out what is durable: after the engine is closed, or at any time. 0, or msync's error. */
 int utmem_memory_sync(const struct utmem_memory *mem);
 
-/* After the engine is closed. Either kind. */
+/* After the engine is closed. Either kind; of several copies, one. */
 void utmem_memory_close(struct utmem_memory *mem);
 
 #endif /* UTMEM_POOL_MEMORY_H */

@@ -11,7 +11,10 @@
 
 #include "recover.h"
 
-/* Where the next record is, the one before it says; so many segments are walked over side by side. */
+/*
+ * Where the next record is, the one before it says; so many segments are walked over side by
+ * side. Of those that are copied, one: what was just copied is in the processor's cache.
+ */
 #define WALKERS 8u
 /* A record's header and a short key lie within so many bytes. */
 #define WALK_PREFETCH 48u
@@ -222,9 +225,13 @@ static int note_keyed(struct recovery *rec, struct record *r, uint64_t off)
 static int note(struct recovery *rec, struct record *r, uint64_t off)
 {
 	const struct find find = {.off = off};
+	int err;
 
 	if (r->type == RECORD_CHUNK)
 		return finds_add(&rec->chunks, &find);
+	err = recovery_look(rec, off, &r);
+	if (err)
+		return err;
 	if (r->type != RECORD_STREAM)
 		return note_keyed(rec, r, off);
 	return is_torn(rec->e, r, 0) ? doom_torn(rec, off) : note_large(rec, r, off);
@@ -283,27 +290,38 @@ static int load_segments(struct recovery *rec)
 	return err;
 }
 
-static void walk_end(struct log *log, struct walker *w)
+/* What comes after the last record of a segment has no head: after torn ones that is not so. */
+static int walk_end(struct recovery *rec, struct walker *w, bool torn)
 {
+	const struct find end = {.off = w->start + w->seg->fill};
+	struct log *log = &rec->e->log;
+
 	log->appended_bytes += w->seg->fill;
 	log->live_bytes += segment_live(w->seg);
 	w->seg = NULL;
+	if (!torn)
+		return 0;
+	rec->out->nr_torn++;
+	return finds_add(&rec->ends, &end);
 }
 
 /* One record further. */
 static int walk(struct recovery *rec, struct walker *w)
 {
 	struct log *log = &rec->e->log;
-	uint32_t left = log->seg_len - w->seg->fill, len;
+	uint32_t left = log->seg_len - w->seg->fill, len = sizeof(struct record);
 	uint64_t off = w->start + w->seg->fill;
-	struct record *r = log_record(log, off);
+	struct record *r;
+	int err;
 
-	len = left && r->head ? record_check(log, r, left) : 0;
-	if (!len) {
-		rec->out->nr_torn += left && r->head;
-		walk_end(log, w);
-		return 0;
-	}
+	if (!left)
+		return walk_end(rec, w, false);
+	err = view_at(&rec->view, off, left < len ? left : len, &r);
+	if (err)
+		return err;
+	len = r->head ? record_check(log, r, left) : 0;
+	if (!len)
+		return walk_end(rec, w, r->head);
 	__builtin_prefetch((const char *)r + len);
 	__builtin_prefetch((const char *)r + len + WALK_PREFETCH);
 	rec->out->nr_records++;
@@ -330,11 +348,11 @@ static bool walk_begin(struct log *log, struct walker *w, uint32_t *idx)
 static int walk_all(struct recovery *rec)
 {
 	struct walker w[WALKERS] = {0};
-	uint32_t i, idx = 0, nr;
+	uint32_t i, idx = 0, nr, nr_walkers = rec->view.buf ? 1 : WALKERS;
 	int err = 0;
 
 	do {
-		for (i = 0, nr = 0; i < WALKERS && !err; i++) {
+		for (i = 0, nr = 0; i < nr_walkers && !err; i++) {
 			if (!w[i].seg && !walk_begin(&rec->e->log, &w[i], &idx))
 				continue;
 			err = walk(rec, &w[i]);
@@ -355,6 +373,15 @@ static void bury_doomed(struct recovery *rec)
 		engine_bury(rec->e, f->off);
 }
 
+static void end_segments(struct recovery *rec)
+{
+	struct finds_at at = finds_first(&rec->ends);
+	struct find *f;
+
+	while ((f = finds_next(&at)))
+		log_record(&rec->e->log, f->off)->head = 0;
+}
+
 static void settle_store(struct pool_engine *e, uint32_t id)
 {
 	uint32_t state = e->meta.stores[id].state;
@@ -373,15 +400,6 @@ static void settle_store(struct pool_engine *e, uint32_t id)
 	if (state != META_STORE_DYING)
 		utpool_meta_store_state(&e->meta, id, META_STORE_DYING);
 	utpool_store_free_if_dead(e, st);
-}
-
-/* What comes after the last record of @seg has no head: after torn ones that is not so. */
-static void end_segment(struct log *log, const struct segment *seg)
-{
-	struct record *r = log_record(log, log_segment_off(log, seg) + seg->fill);
-
-	if (seg->fill < log->seg_len && r->head)
-		r->head = 0;
 }
 
 /* Its head goes on with it. */
@@ -413,7 +431,6 @@ static void file_segment(struct pool_engine *e, uint32_t idx)
 	struct segment *seg = &e->log.segs[idx];
 	uint64_t word = e->meta.segs[idx];
 
-	end_segment(&e->log, seg);
 	if (reopen(&e->log, seg, word) || retake(e, seg, word))
 		return;
 	if (seg->ephemeral)
@@ -453,6 +470,7 @@ static void apply(struct recovery *rec, struct seg_order *order)
 	/* only now: until its last record is buried, a store must be known for what it was */
 	for (i = 0; i < nr_stores; i++)
 		settle_store(e, i);
+	end_segments(rec);
 	for (i = 0; i < n; i++)
 		file_segment(e, order[i].idx);
 }
@@ -466,22 +484,30 @@ static int find_all(struct recovery *rec)
 	if (!err)
 		err = load_segments(rec);
 	if (!err)
-		err = walk_all(rec);
+		err = utpool_view_init(&rec->view, &rec->e->base);
+	if (err)
+		return err;
+	err = walk_all(rec);
 	if (!err)
 		err = utpool_relink_larges(rec);
+	utpool_view_exit(&rec->view);
 	return err ? err : utpool_relink_values(rec);
 }
 
 static void recovery_init(struct recovery *rec, struct pool_engine *e)
 {
+	uint32_t i;
+
 	rec->e = e;
 	rec->out = &e->recovery;
 	rec->nr_large_ids = 0;
-	utpool_finds_init(&rec->values, &e->base);
+	for (i = 0; i < NR_VALUES; i++)
+		utpool_finds_init(&rec->values[i], &e->base);
 	utpool_finds_init(&rec->larges, &e->base);
 	utpool_finds_init(&rec->shares, &e->base);
 	utpool_finds_init(&rec->chunks, &e->base);
 	utpool_finds_init(&rec->doomed, &e->base);
+	utpool_finds_init(&rec->ends, &e->base);
 	e->recovery.found = true;
 	e->recovery.clean = e->meta.hdr->closed == META_CLOSED;
 	e->seq = e->meta.hdr->seq;
@@ -489,11 +515,15 @@ static void recovery_init(struct recovery *rec, struct pool_engine *e)
 
 static void recovery_exit(struct recovery *rec)
 {
+	uint32_t i;
+
+	utpool_finds_exit(&rec->ends);
 	utpool_finds_exit(&rec->doomed);
 	utpool_finds_exit(&rec->chunks);
 	utpool_finds_exit(&rec->shares);
 	utpool_finds_exit(&rec->larges);
-	utpool_finds_exit(&rec->values);
+	for (i = 0; i < NR_VALUES; i++)
+		utpool_finds_exit(&rec->values[i]);
 }
 
 static void skip_numbers(struct pool_engine *e)

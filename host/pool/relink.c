@@ -23,7 +23,7 @@ int utpool_relink_add(struct recovery *rec, struct store *st, struct record *r, 
 
 	find.hash = utpool_hash(&rec->e->base, record_key(r), r->key_len);
 	utpool_store_count(rec->e, st, r, 1);
-	return finds_add(&rec->values, &find);
+	return finds_add(&rec->values[find.hash >> (64 - VALUES_BITS)], &find);
 }
 
 /* ---- large values ---- */
@@ -135,10 +135,15 @@ static bool chunk_torn(const struct pool_engine *e, const struct large *l, struc
 static int claim_chunk(struct recovery *rec, uint64_t off)
 {
 	struct pool_engine *e = rec->e;
-	struct record *r = log_record(&e->log, off);
-	struct chunk_id id = record_chunk(r);
-	struct large *l = idmap_get(&e->larges, id.large);
+	struct chunk_id id;
+	struct record *r;
+	struct large *l;
+	int err = recovery_look(rec, off, &r);
 
+	if (err)
+		return err;
+	id = record_chunk(r);
+	l = idmap_get(&e->larges, id.large);
 	if (!chunk_fits(e, l, r))
 		return recovery_doom(rec, off);
 	if (chunk_torn(e, l, r)) {
@@ -303,12 +308,12 @@ static void prefetch(const struct pool_engine *e, const struct find *f)
 	utpool_index_prefetch_hash(&st->index, f->hash);
 }
 
-int utpool_relink_values(struct recovery *rec)
+static int relink_all(struct recovery *rec, const struct finds *values)
 {
-	struct finds_at at = finds_first(&rec->values), ahead = at;
+	struct finds_at at = finds_first(values), ahead = at;
 	struct find *f;
 	uint32_t n = 0;
-	int err = reserve(rec->e);
+	int err = 0;
 
 	while (!err && (f = finds_next(&ahead))) {
 		prefetch(rec->e, f);
@@ -317,6 +322,16 @@ int utpool_relink_values(struct recovery *rec)
 	}
 	while (!err && (f = finds_next(&at)))
 		err = relink(rec, f);
+	return err;
+}
+
+int utpool_relink_values(struct recovery *rec)
+{
+	int err = reserve(rec->e);
+	uint32_t i;
+
+	for (i = 0; i < NR_VALUES && !err; i++)
+		err = relink_all(rec, &rec->values[i]);
 	utpool_idmap_relink(&rec->e->larges);
 	return err;
 }

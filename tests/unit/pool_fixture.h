@@ -34,6 +34,8 @@ struct fixture {
 	uint64_t nr_allocs, nr_failed;
 	uint64_t fail_at; /* the allocation of that number fails (from 1); 0: none */
 	bool fail_on;	  /* and all that follow */
+	uint64_t nr_reads;
+	uint64_t read_fail_at; /* the same of the memory's read, and of all that follow */
 	int64_t heap_bytes;
 	uint64_t released_bytes;
 };
@@ -73,6 +75,19 @@ static inline void fixture_release(void *ctx, size_t off, size_t len)
 	f->stock.release(f->stock.ctx, off, len);
 }
 
+/* Memory that cannot be read: recovery looks at the mapping. */
+static bool fixture_cannot_read;
+
+static inline int fixture_read(void *ctx, size_t off, void *buf, size_t len)
+{
+	struct fixture *f = ctx;
+
+	f->nr_reads++;
+	if (f->read_fail_at && f->nr_reads >= f->read_fail_at)
+		return -EIO;
+	return f->stock.read(f->stock.ctx, off, buf, len);
+}
+
 /* The stock memory, under the fixture's callbacks. */
 static inline void fixture_take_memory(struct fixture *f, const struct utmem_engine_ops *ops)
 {
@@ -80,6 +95,7 @@ static inline void fixture_take_memory(struct fixture *f, const struct utmem_eng
 	f->mem.alloc = fixture_alloc;
 	f->mem.free = fixture_free;
 	f->mem.release = f->stock.release ? fixture_release : NULL;
+	f->mem.read = f->stock.read && !fixture_cannot_read ? fixture_read : NULL;
 	f->mem.ctx = f;
 	f->ops = ops;
 }
@@ -159,6 +175,11 @@ static inline void fixture_open(struct fixture *f, size_t arena_len, uint64_t qu
 {
 	fixture_open_engine(f, &utmem_engine_pool, arena_len, quota);
 }
+
+/* All of @tests once with memory that can be read, and once with such that cannot. */
+#define run_with_and_without_read(tests)             \
+	(cmocka_run_group_tests(tests, NULL, NULL) + \
+	 (fixture_cannot_read = true, cmocka_run_group_tests(tests, NULL, NULL)))
 
 /* Whatever is still open goes; not a byte may be left over. */
 static inline void fixture_close(struct fixture *f)

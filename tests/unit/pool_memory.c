@@ -1,8 +1,23 @@
 // SPDX-License-Identifier: MIT
 /* The stock memory for an engine. */
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "pool_fixture.h"
+
+/* In the place of libc's: of each two calls one is interrupted, and one says no more than that. */
+static size_t pread_most = SIZE_MAX;
+static bool pread_fails;
+static uint32_t nr_preads;
+
+ssize_t pread(int fd, void *buf, size_t len, off_t off)
+{
+	if (pread_fails || (pread_most < SIZE_MAX && ++nr_preads % 2)) {
+		errno = pread_fails ? EIO : EINTR;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, buf, len < pread_most ? len : pread_most, off);
+}
 
 static void arena_is_zeroed_aligned_and_of_whole_pages(void **state)
 {
@@ -137,6 +152,56 @@ static void what_is_written_is_found_by_the_next_who_maps_it(void **state)
 	close(fd);
 }
 
+static void what_is_written_is_read_also_in_pieces(void **state)
+{
+	static char got[4096];
+	struct utmem_memory mem;
+	int fd = new_memfd();
+
+	(void)state;
+	assert_int_equal(utmem_memory_map(&mem, fd, 2 * MIB, 7), 0);
+	close(fd);
+	fill_value((char *)mem.arena + MIB, sizeof(got), 1);
+	pread_most = 1000;
+	assert_int_equal(mem.read(mem.ctx, MIB, got, sizeof(got)), 0);
+	pread_most = SIZE_MAX;
+	assert_true(nr_preads >= 2 * sizeof(got) / 1000);
+	assert_memory_equal(got, (char *)mem.arena + MIB, sizeof(got));
+	utmem_memory_close(&mem);
+}
+
+static void what_cannot_be_read_is_eio(void **state)
+{
+	struct utmem_memory mem;
+	int fd = new_memfd();
+	char got[8];
+
+	(void)state;
+	assert_int_equal(utmem_memory_map(&mem, fd, 2 * MIB, 7), 0);
+	pread_fails = true;
+	assert_int_equal(mem.read(mem.ctx, 0, got, sizeof(got)), -EIO);
+	pread_fails = false;
+	assert_int_equal(ftruncate(fd, (off_t)(mem.meta_len + MIB + 4)), 0);
+	assert_int_equal(mem.read(mem.ctx, MIB, got, 4), 0);
+	assert_int_equal(mem.read(mem.ctx, MIB, got, sizeof(got)), -EIO);
+	utmem_memory_close(&mem);
+	close(fd);
+}
+
+static void a_file_that_is_only_mapped_has_no_read(void **state)
+{
+	struct utmem_memory mem;
+	int fd = new_memfd();
+
+	(void)state;
+	pread_fails = true;
+	assert_int_equal(utmem_memory_map(&mem, fd, 2 * MIB, 7), 0);
+	pread_fails = false;
+	assert_null(mem.read);
+	utmem_memory_close(&mem);
+	close(fd);
+}
+
 static void released_pages_of_a_file_are_holes(void **state)
 {
 	struct utmem_memory mem;
@@ -205,6 +270,9 @@ int main(void)
 		cmocka_unit_test(impossible_lengths_are_refused),
 		cmocka_unit_test(a_file_holds_meta_and_an_aligned_arena),
 		cmocka_unit_test(what_is_written_is_found_by_the_next_who_maps_it),
+		cmocka_unit_test(what_is_written_is_read_also_in_pieces),
+		cmocka_unit_test(what_cannot_be_read_is_eio),
+		cmocka_unit_test(a_file_that_is_only_mapped_has_no_read),
 		cmocka_unit_test(released_pages_of_a_file_are_holes),
 		cmocka_unit_test(a_file_of_another_length_is_refused_and_stays),
 		cmocka_unit_test(a_file_on_disk_is_durable_and_has_its_blocks),

@@ -309,5 +309,5 @@ int main(void)
 		cmocka_unit_test(death_while_packing_and_sharing_loses_nothing),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_with_and_without_read(tests);
 }

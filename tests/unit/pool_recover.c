@@ -457,14 +457,13 @@ static void meta_of_another_arena_or_too_short_is_einval(void **state)
 	fixture_close(&f);
 }
 
-static void without_memory_open_fails_and_nothing_has_changed(void **state)
+/* In @heir: 2002 values, a stream, and records of a pool that was flushed. */
+static void die_with_all_sorts(struct fixture *heir)
 {
 	struct utmem_stream *s;
-	struct fixture f, heir;
 	struct utmem_pool *p;
-	uint64_t n;
+	struct fixture f;
 
-	(void)state;
 	fixture_open_lasting(&f, ARENA, QUOTA, false);
 	p = open_pool(&f, "p", false);
 	fill(&f, p, 0, 2000, 100);
@@ -474,9 +473,25 @@ static void without_memory_open_fails_and_nothing_has_changed(void **state)
 	p = open_pool(&f, "q", false);
 	fill(&f, p, 0, 200, 100);
 	assert_int_equal(f.ops->flush(p), 0);
-	fixture_map(&heir, ARENA, false);
-	fixture_copy(&heir, &f);
+	fixture_map(heir, ARENA, false);
+	fixture_copy(heir, &f);
 	fixture_close(&f);
+}
+
+static void assert_all_sorts(struct fixture *f)
+{
+	assert_int_equal(recovery(f).nr_items, 2002);
+	assert_int_equal(recovery(f).nr_streams, 1);
+	check(f);
+}
+
+static void without_memory_open_fails_and_nothing_has_changed(void **state)
+{
+	struct fixture heir;
+	uint64_t n;
+
+	(void)state;
+	die_with_all_sorts(&heir);
 	for (n = 1;; n++) {
 		heir.nr_allocs = 0;
 		heir.fail_at = n;
@@ -487,9 +502,29 @@ static void without_memory_open_fails_and_nothing_has_changed(void **state)
 	}
 	heir.fail_at = 0;
 	assert_true(n > 20);
-	assert_int_equal(recovery(&heir).nr_items, 2002);
-	assert_int_equal(recovery(&heir).nr_streams, 1);
-	check(&heir);
+	assert_all_sorts(&heir);
+	fixture_close(&heir);
+}
+
+static void a_read_that_fails_is_eio_and_nothing_has_changed(void **state)
+{
+	struct fixture heir;
+	uint64_t n;
+
+	(void)state;
+	die_with_all_sorts(&heir);
+	heir.mem.read = fixture_read;
+	for (n = 1;; n++) {
+		heir.nr_reads = 0;
+		heir.read_fail_at = n;
+		if (!heir.ops->open(&heir.engine, &heir.mem))
+			break;
+		heir.nr_reads = 0;
+		assert_unopened(&heir, -EIO);
+	}
+	/* many values at once; chunks, of which only the beginning counts, one by one */
+	assert_in_range(n, 10, 60);
+	assert_all_sorts(&heir);
 	fixture_close(&heir);
 }
 
@@ -513,7 +548,8 @@ int main(void)
 		cmocka_unit_test(meta_of_a_newer_version_is_eprotonosupport),
 		cmocka_unit_test(meta_of_another_arena_or_too_short_is_einval),
 		cmocka_unit_test(without_memory_open_fails_and_nothing_has_changed),
+		cmocka_unit_test(a_read_that_fails_is_eio_and_nothing_has_changed),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_with_and_without_read(tests);
 }

@@ -239,5 +239,5 @@ int main(void)
 		cmocka_unit_test(bytes_of_several_ages_give_no_torn_value),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_with_and_without_read(tests);
 }
