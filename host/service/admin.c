@@ -21,6 +21,8 @@ union payload {
 	struct utmem_admin_pool pool;
 	struct utmem_pool_stat stat;
 };
+_Static_assert(sizeof(union payload) <= sizeof(((struct ledger_admin *)0)->payload),
+	       "the ledger has room for every answer");
 
 static bool is_zero(const void *p, size_t len)
 {

@@ -12,6 +12,8 @@
 #include "host/service/request.h"
 #include "host/service/window.h"
 
+_Static_assert(REQUEST_BATCH <= LEDGER_BATCH, "the ledger has a place for each outcome of a batch");
+
 int utsvc_queue_peek(struct queue *q, uint32_t *n)
 {
 	uint32_t room;
