@@ -52,10 +52,11 @@ grep . $dev/* 2>/dev/null | sed 's/.*utmem0.//'
 GUEST
 vm_expect one killed
 check "the host has dropped its queue" wait_for 10 queues 0
-vm_say one go
-vm_expect one ready
+# asked before the guest looks at the host's sleep: the question ends it
 # shellcheck disable=SC2154 # daemon.sh
 worker=$(utmemd_worker)
+vm_say one go
+vm_expect one ready
 kill -STOP "$worker"
 vm_say one stopped
 vm_expect one rung
