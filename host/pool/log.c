@@ -162,6 +162,9 @@ static void open_segment(struct log *log, enum log_head head)
 	seg->state = SEGMENT_OPEN;
 	seg->ephemeral = head == LOG_PUT_EPHEMERAL || head == LOG_CLEAN_EPHEMERAL;
 	log->heads[head] = seg;
+	if (!hot && log->engine->mem.prepare)
+		log->engine->mem.prepare(log->engine->mem.ctx, log_segment_off(log, seg),
+					 log->seg_len);
 	log_record(log, log_segment_off(log, seg))->head = 0; /* what was in it has no beginning */
 	utpool_meta_segment_open(log->meta, segment_idx(log, seg), head, seg->ephemeral);
 }

@@ -74,6 +74,8 @@ struct utmem_memory {
 	void (*free)(void *ctx, void *p, size_t len);
 	/* Optional: [off, off + len) of the arena holds nothing any more; may be given back to the host. */
 	void (*release)(void *ctx, size_t off, size_t len);
+	/* Optional: [off, off + len) of the arena holds nothing yet and is about to be filled. */
+	void (*prepare)(void *ctx, size_t off, size_t len);
 	/*
 	 * Optional: copy [off, off + len) of the arena, all of it. 0, -errno. Where pages that are
 	 * not mapped yet are dear, that is how open finds out what an arena holds.

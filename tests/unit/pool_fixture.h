@@ -37,7 +37,7 @@ struct fixture {
 	uint64_t nr_reads;
 	uint64_t read_fail_at; /* the same of the memory's read, and of all that follow */
 	int64_t heap_bytes;
-	uint64_t released_bytes;
+	uint64_t released_bytes, prepared_bytes;
 };
 
 static inline void *fixture_alloc(void *ctx, size_t len, size_t align)
@@ -75,6 +75,14 @@ static inline void fixture_release(void *ctx, size_t off, size_t len)
 	f->stock.release(f->stock.ctx, off, len);
 }
 
+static inline void fixture_prepare(void *ctx, size_t off, size_t len)
+{
+	struct fixture *f = ctx;
+
+	f->prepared_bytes += len;
+	f->stock.prepare(f->stock.ctx, off, len);
+}
+
 /* Memory that cannot be read: recovery looks at the mapping. */
 static bool fixture_cannot_read;
 
@@ -94,6 +102,7 @@ static inline void fixture_take_memory(struct fixture *f, const struct utmem_eng
 	f->mem = f->stock;
 	f->mem.alloc = fixture_alloc;
 	f->mem.free = fixture_free;
+	f->mem.prepare = f->stock.prepare ? fixture_prepare : NULL;
 	f->mem.release = f->stock.release ? fixture_release : NULL;
 	f->mem.read = f->stock.read && !fixture_cannot_read ? fixture_read : NULL;
 	f->mem.ctx = f;

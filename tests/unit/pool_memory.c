@@ -260,9 +260,37 @@ static void a_file_on_disk_is_durable_and_has_its_blocks(void **state)
 	close(fd);
 }
 
+/* As one huge page, where the kernel has one; what lies beside it stays as it is. */
+static void what_is_prepared_takes_memory_and_nothing_else_does(void **state)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+	const size_t at = 4 * MIB, len = 2 * MIB;
+	struct utmem_memory mem;
+	uint8_t *arena;
+	struct stat st;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(utmem_memory_map(&mem, fd, 256 * MIB, 1), 0);
+	arena = mem.arena;
+	arena[at - 1] = 0x11;
+	arena[at + len] = 0x22;
+	mem.prepare(mem.ctx, at, len);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_in_range(st.st_blocks * 512, 3 * 4096, len + 4 * 4096);
+	assert_int_equal(arena[at - 1], 0x11);
+	assert_int_equal(arena[at + len], 0x22);
+	assert_int_equal(arena[at] | arena[at + len - 1], 0);
+	mem.prepare(mem.ctx, at + len, 64 * KIB); /* no whole page: nothing to be done */
+	assert_int_equal(arena[at + len], 0x22);
+	utmem_memory_close(&mem);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_prepared_takes_memory_and_nothing_else_does),
 		cmocka_unit_test(arena_is_zeroed_aligned_and_of_whole_pages),
 		cmocka_unit_test(released_pages_are_gone),
 		cmocka_unit_test(alloc_aligns_as_asked),
