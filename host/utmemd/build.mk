@@ -2,8 +2,9 @@
 UTMEMD := $(B)/utmemd
 UTMEMD_OBJS := $(call objs,host/utmemd)
 # What of it has no daemon around it: unit tests link it
+REGISTRY_PARTS := registry_list registry_json registry_file registry_load pool_options option_value size
 LIBREGISTRY := $(B)/libutmemregistry.a
-$(LIBREGISTRY): $(filter %/registry_list.o %/registry_json.o %/registry_file.o %/registry_load.o,$(UTMEMD_OBJS))
+$(LIBREGISTRY): $(REGISTRY_PARTS:%=$(B)/obj/host/utmemd/%.o)
 $(UTMEMD): $(UTMEMD_OBJS) $(LIBSERVICE) $(LIBPOOL)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ULDFLAGS) -o $@ $(UTMEMD_OBJS) $(LIBSERVICE) $(LIBPOOL) $(LIBPOOL_LIBS) \

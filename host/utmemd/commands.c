@@ -376,14 +376,14 @@ static int arg_dedup(struct command *c, struct utmem_pool_options *o)
 
 static int run_pool_set(struct command *c)
 {
-	struct utmem_pool_options o;
+	struct utmem_pool_options before, o;
 	struct utmem_pool *p;
 	struct tenant *owner;
 	int err = arg_pool(c, &owner, &p);
 
 	if (err)
 		return err;
-	o = utmem_ops(p)->pool_options(p);
+	before = o = utmem_ops(p)->pool_options(p);
 	err = arg_compress(c, &o);
 	if (!err)
 		err = arg_compress_least(c, &o);
@@ -392,9 +392,14 @@ static int run_pool_set(struct command *c)
 	if (err)
 		return err;
 	err = utmem_ops(p)->pool_options_set(p, &o);
-	return err ? fail(c, err, "pool %s/%s: %s", owner->name, utmem_ops(p)->pool_name(p),
-			  strerror(-err))
-		   : 0;
+	if (err)
+		return fail(c, err, "pool %s/%s: %s", owner->name, utmem_ops(p)->pool_name(p),
+			    strerror(-err));
+	err = registry_save(c->daemon);
+	if (!err)
+		return 0;
+	utmem_ops(p)->pool_options_set(p, &before);
+	return fail_unregistered(c, err);
 }
 
 static int run_pool_grant(struct command *c)

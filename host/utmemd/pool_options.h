@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The words in which people say how a pool's values are stored. Callers: daemon.c, commands.c, stats.c. */
+/* The words in which people say how a pool's values are stored. Callers: daemon.c, commands.c, stats.c, registry_json.c. */
 #ifndef UTMEMD_POOL_OPTIONS_H
 #define UTMEMD_POOL_OPTIONS_H
 

@@ -90,7 +90,7 @@ static ssize_t check_head(const char *file, size_t len, char *why)
 	if (make_head(head, version, file + head_len, len - head_len) != head_len ||
 	    memcmp(head, file, head_len))
 		goto err_damaged;
-	if (version == REGISTRY_VERSION)
+	if (version && version <= REGISTRY_VERSION)
 		return (ssize_t)head_len;
 	snprintf(why, REGISTRY_WHY_LEN, "is of version %u, and this utmemd knows %u", version,
 		 REGISTRY_VERSION);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/utmemd/pool_options.h"
 #include "host/utmemd/registry_json.h"
 
 #define EXACT_MAX (1ull << 53) /* beyond it JSON's numbers have gaps */
@@ -46,6 +47,15 @@ static bool put_grant(cJSON *array, const struct registry_grant *g)
 	       cJSON_AddBoolToObject(o, "readonly", g->readonly);
 }
 
+static bool put_options(cJSON *o, const struct registry_pool *p)
+{
+	if (!p->has_options)
+		return true;
+	return cJSON_AddStringToObject(o, "compress", pool_options_compress(&p->options)) &&
+	       put_number(o, "compress_least", p->options.compress_least) &&
+	       cJSON_AddStringToObject(o, "dedup", pool_options_dedup(&p->options));
+}
+
 static bool put_pool(cJSON *array, const struct registry_pool *p)
 {
 	cJSON *grants, *o = put_object(array);
@@ -55,7 +65,7 @@ static bool put_pool(cJSON *array, const struct registry_pool *p)
 	    !cJSON_AddBoolToObject(o, "ephemeral", p->kind.ephemeral) ||
 	    !cJSON_AddBoolToObject(o, "shared", p->kind.shared) ||
 	    !cJSON_AddBoolToObject(o, "guest_shared", p->kind.guest_shared) ||
-	    !put_number(o, "owner", p->kind.owner))
+	    !put_number(o, "owner", p->kind.owner) || !put_options(o, p))
 		return false;
 	grants = cJSON_AddArrayToObject(o, "grants");
 	for (i = 0; grants && i < p->nr_grants; i++) {
@@ -231,14 +241,52 @@ static int get_kind(struct reader *r, const cJSON *o, struct utmem_pool_kind *ki
 	return err;
 }
 
+/* One of the words that @set knows. */
+static int want_word(struct reader *r, const cJSON *o, const char *name,
+		     int (*set)(struct utmem_pool_options *options, const char *word),
+		     const char *words, struct utmem_pool_options *options)
+{
+	const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
+
+	return word && !set(options, word) ? 0 : wrong(r, "\"%s\" is none of: %s", name, words);
+}
+
+static int get_options(struct reader *r, const cJSON *o, struct utmem_pool_options *options)
+{
+	uint64_t least = 0;
+	int err = want_word(r, o, "compress", pool_options_set_compress, POOL_COMPRESS_WORDS,
+			    options);
+
+	if (!err)
+		err = want_number(r, o, "compress_least", UTMEM_COMPRESS_LEAST_MAX, &least);
+	if (!err && least < UTMEM_COMPRESS_LEAST_MIN)
+		err = wrong(r, "\"compress_least\" is less than %u", UTMEM_COMPRESS_LEAST_MIN);
+	options->compress_least = (uint32_t)least;
+	if (!err)
+		err = want_word(r, o, "dedup", pool_options_set_dedup, POOL_DEDUP_WORDS, options);
+	return err;
+}
+
+/* Version 1 knew no options: all of their members are there, or none. */
+static int want_pool_members(struct reader *r, const cJSON *o, bool *has_options)
+{
+	static const char *const members[] = {"name",		"id",	 "ephemeral", "shared",
+					      "guest_shared",	"owner", "grants",    "compress",
+					      "compress_least", "dedup", NULL};
+	static const char *const without[] = {"name",	      "id",    "ephemeral", "shared",
+					      "guest_shared", "owner", "grants",    NULL};
+
+	*has_options = cJSON_HasObjectItem(o, "compress");
+	return want_members(r, o, *has_options ? members : without);
+}
+
 static int get_pool(struct reader *r, const cJSON *o, struct registry_tenant *t)
 {
-	static const char *const members[] = {"name",	      "id",    "ephemeral", "shared",
-					      "guest_shared", "owner", "grants",    NULL};
 	const cJSON *grants, *one;
 	struct registry_pool *p;
+	bool has_options;
 	const char *name;
-	int err = want_members(r, o, members);
+	int err = want_pool_members(r, o, &has_options);
 
 	if (!err)
 		err = want_name(r, o, "name", &name);
@@ -252,6 +300,9 @@ static int get_pool(struct reader *r, const cJSON *o, struct registry_tenant *t)
 	err = want_number(r, o, "id", UINT64_MAX, &p->id);
 	if (!err)
 		err = get_kind(r, o, &p->kind);
+	p->has_options = has_options;
+	if (!err && has_options)
+		err = get_options(r, o, &p->options);
 	if (err)
 		return err;
 	cJSON_ArrayForEach(one, grants)

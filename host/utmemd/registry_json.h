@@ -2,7 +2,8 @@
 /*
  * The registry as text: one JSON object. Numbers up to 2^53 are numbers, larger ones
  * strings of digits. Every member is required and no other is taken, so that nothing
- * is dropped in silence; a new member is a new REGISTRY_VERSION. Callers: registry*.c.
+ * is dropped in silence; a new member is a new REGISTRY_VERSION, and that of an older one may
+ * be missing. Callers: registry*.c.
  */
 #ifndef UTMEMD_REGISTRY_JSON_H
 #define UTMEMD_REGISTRY_JSON_H

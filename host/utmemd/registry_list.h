@@ -23,6 +23,8 @@ struct registry_pool {
 	char name[UTMEM_POOL_NAME_LEN];
 	uint64_t id; /* the engine's, in the arena that it lies in */
 	struct utmem_pool_kind kind;
+	bool has_options; /* else nothing is known of them: those that new pools get */
+	struct utmem_pool_options options;
 	struct registry_grant *grants;
 	uint32_t nr_grants;
 };

@@ -49,6 +49,8 @@ static int view_pool(struct utmem_pool *pool, const struct tenant *gone, struct 
 		return -ENOMEM;
 	p->id = utmem_ops(pool)->pool_id(pool);
 	p->kind = utmem_ops(pool)->pool_kind(pool);
+	p->has_options = true;
+	p->options = utmem_ops(pool)->pool_options(pool);
 	return view_grants(pool, gone, p);
 }
 
@@ -140,6 +142,17 @@ int registry_view_merge(struct registry_list *list, const struct options *opt)
 
 /* ---- data as the daemon ---- */
 
+/* The engine may be another one, which does not have them: that is said, and no reason to stop. */
+static int apply_options(const struct tenant *t, const struct registry_pool *p,
+			 struct utmem_pool *pool)
+{
+	int err = p->has_options ? utmem_ops(pool)->pool_options_set(pool, &p->options) : 0;
+
+	if (err)
+		log_error("pool %s/%s: its options: %s", t->name, p->name, strerror(-err));
+	return err == -EOPNOTSUPP ? 0 : err;
+}
+
 /*
  * An arena that was found knows better, for the registry may lag behind: a pool that is not in it
  * was destroyed, one that is there stays as it is.
@@ -159,8 +172,9 @@ static int apply_pool(const struct daemon *d, const struct tenant *t, const stru
 		log_error("pool %s/%s: %s", t->name, p->name, strerror(-err));
 		return err;
 	}
+	err = apply_options(t, p, pool);
 	ops->pool_close(pool);
-	return 0;
+	return err;
 }
 
 /* What was granted; NULL: it is not there any more, and another one of its name was granted to nobody. */

@@ -4,6 +4,9 @@
 
 #define ADD_B "{\"cmd\":\"tenant add\",\"args\":{\"name\":\"b\",\"quota\":2097152}}"
 #define QUOTA_A "{\"cmd\":\"tenant quota\",\"args\":{\"name\":\"a\",\"quota\":3145728}}"
+#define SET_P                                                                                   \
+	"{\"cmd\":\"pool set\",\"args\":{\"tenant\":\"a\",\"pool\":\"p\",\"compress\":\"lz4\"," \
+	"\"compress_least\":100,\"dedup\":\"tenant\"}}"
 #define REMOVE_A "{\"cmd\":\"tenant remove\",\"args\":{\"name\":\"a\"}}"
 
 static int setup(void **state)
@@ -86,6 +89,53 @@ static void pools_are_there_again_and_empty_without_an_arenas_file(void **state)
 	link_up(&l, &d, "a");
 	assert_int_equal(utmem_exists(l.q, utmem_pool_open(l.q, "kept", 0), "key", 3), -ENOENT);
 	link_down(&l);
+	daemon_stop(&d);
+}
+
+static bool pools_have(const struct daemon *d, const char *options)
+{
+	return strstr(daemon_ask(d, "{\"cmd\":\"pool list\"}"), options);
+}
+
+#define LZ4_100 "\"compress\":\"lz4\",\"compress_least_bytes\":100,\"dedup\":\"tenant\""
+#define ZSTD "\"compress\":\"zstd\",\"compress_least_bytes\":256,\"dedup\":\"off\""
+
+/* The arena is gone with the daemon: the registry alone has them; and what is new has the option's. */
+static void options_of_pools_are_there_again_after_a_kill(void **state)
+{
+	struct store *s = *state;
+	struct daemon d;
+
+	store_arg(s, "--tenant", "a:1m");
+	store_start(s, &d);
+	put_in(&d, "a", "p", "key", "value");
+	assert_true(answers_ok(&d, SET_P));
+	assert_true(pools_have(&d, LZ4_100));
+	daemon_kill(&d);
+	store_arg(s, "--compress", "zstd");
+	store_restart(s, &d);
+	assert_true(pools_have(&d, LZ4_100));
+	put_in(&d, "a", "new", "key", "value");
+	assert_true(pools_have(&d, LZ4_100));
+	assert_true(pools_have(&d, ZSTD));
+	daemon_stop(&d);
+}
+
+/* The null engine has no options: it starts and says so. */
+static void engine_without_options_starts_and_says_so(void **state)
+{
+	struct store *s = *state;
+	struct daemon d;
+
+	store_arg(s, "--tenant", "a:1m");
+	store_start(s, &d);
+	put_in(&d, "a", "p", "key", "value");
+	assert_true(answers_ok(&d, SET_P));
+	daemon_stop(&d);
+	store_arg(s, "--engine", "null");
+	store_start(s, &d);
+	assert_logged(&d, "pool a/p: its options: Operation not supported");
+	assert_int_equal(tenant_stat(&d, "a", "pools"), 1);
 	daemon_stop(&d);
 }
 
@@ -320,7 +370,10 @@ static void on_a_full_disk_a_command_fails_and_has_changed_nothing(void **state)
 	assert_non_null(strstr(daemon_ask(&d, QUOTA_A), "\"errno\":-28"));
 	assert_int_equal(tenant_stat(&d, "a", "quota_bytes"), 1048576);
 	assert_non_null(strstr(daemon_ask(&d, REMOVE_A), "\"errno\":-28"));
-	put_in(&d, "a", "alive", "key", "value");
+	put_in(&d, "a", "p", "key", "value");
+	assert_non_null(strstr(daemon_ask(&d, SET_P), "\"errno\":-28"));
+	assert_true(pools_have(&d, "\"compress\":\"none\",\"compress_least_bytes\":256,"
+				   "\"dedup\":\"off\""));
 	daemon_kill(&d);
 	/* A start that has nothing to write needs no room. */
 	store_restart(s, &d);
@@ -338,6 +391,8 @@ int main(void)
 		CASE(what_was_answered_is_there_after_a_kill),
 		CASE(quota_of_an_option_wins_over_the_registrys),
 		CASE(pools_are_there_again_and_empty_without_an_arenas_file),
+		CASE(options_of_pools_are_there_again_after_a_kill),
+		CASE(engine_without_options_starts_and_says_so),
 		CASE(grants_are_there_again),
 		CASE(guests_pools_are_registered_while_it_runs),
 		CASE(two_daemons_on_one_state_dir_are_refused),

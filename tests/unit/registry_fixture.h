@@ -177,6 +177,8 @@ static inline void sample_list(struct registry_list *list, uint64_t serial)
 	p->kind.owner = 1000;
 	p = registry_add_pool(t, "theirs");
 	p->kind = (struct utmem_pool_kind){.ephemeral = true, .shared = true, .guest_shared = true};
+	p->has_options = true;
+	p->options = (struct utmem_pool_options){UTMEM_COMPRESS_ZSTD, 1000, true};
 	registry_add_grant(p, "b")->readonly = true;
 	t = registry_add_tenant(list, "b");
 	t->quota = UINT64_MAX;

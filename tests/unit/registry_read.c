@@ -97,10 +97,44 @@ static void previous_one_alone_is_read(void **state)
 	assert_int_equal(found, REGISTRY_FALLBACK);
 }
 
-/* Such a file as the next version would write: its checksum is right. */
+/* As an utmemd of another version would write it: the checksum is right. Return: bytes of the file. */
+static int set_version(const struct dir *d, unsigned int version, const char *text)
+{
+	char file[256], head[32];
+	int n = snprintf(head, sizeof(head), "utmem-registry %u ", version);
+
+	n = snprintf(file, sizeof(file), "%s%016llx\n%s", head,
+		     (unsigned long long)XXH3_64bits_withSeed(text, strlen(text),
+							      XXH3_64bits(head, (size_t)n)),
+		     text);
+	assert_true((size_t)n < sizeof(file));
+	file_set(d, REGISTRY_NAME, file, (size_t)n);
+	return n;
+}
+
+static void version_before_options_is_read_and_no_version_0(void **state)
+{
+	static const char text[] =
+		"{\"serial\":7,\"saved\":2,\"tenants\":[{\"name\":\"a\",\"quota\":1,"
+		"\"weight\":1,\"pools\":[{\"name\":\"p\",\"id\":1,\"ephemeral\":true,"
+		"\"shared\":false,\"guest_shared\":false,\"owner\":0,\"grants\":[]}]}]}";
+	char why[REGISTRY_WHY_LEN];
+	struct registry_list list;
+	enum registry_found found;
+	struct dir *d = *state;
+
+	set_version(d, 1, text);
+	assert_int_equal(registry_load(d->fd, &list, &found, why), 0);
+	assert_int_equal(found, REGISTRY_CURRENT);
+	assert_int_equal(list.tenants[0].nr_pools, 1);
+	assert_false(list.tenants[0].pools[0].has_options);
+	registry_list_exit(&list);
+	set_version(d, 0, text);
+	assert_int_equal(registry_load(d->fd, &list, &found, why), -EPROTONOSUPPORT);
+}
+
 static void newer_version_is_told_and_no_older_one_taken_instead(void **state)
 {
-	static const char newer[] = "utmem-registry 2 ";
 	char file[64], why[REGISTRY_WHY_LEN];
 	enum registry_found found;
 	struct dir *d = *state;
@@ -108,12 +142,9 @@ static void newer_version_is_told_and_no_older_one_taken_instead(void **state)
 
 	assert_int_equal(save_sample(d, 1), 0);
 	assert_int_equal(save_sample(d, 2), 0);
-	n = snprintf(file, sizeof(file), "%s%016llx\n{}", newer,
-		     (unsigned long long)XXH3_64bits_withSeed(
-			     "{}", 2, XXH3_64bits(newer, sizeof(newer) - 1)));
-	file_set(d, REGISTRY_NAME, file, (size_t)n);
+	n = set_version(d, 3, "{}");
 	assert_int_equal(load_serial(d, &found, why), -EPROTONOSUPPORT);
-	assert_string_equal(why, "is of version 2, and this utmemd knows 1");
+	assert_string_equal(why, "is of version 3, and this utmemd knows 2");
 	assert_int_equal(file_get(d, REGISTRY_NAME, file, sizeof(file)), n);
 }
 
@@ -155,6 +186,7 @@ int main(void)
 		CASE(both_damaged_is_an_error_that_names_both_and_changes_neither),
 		CASE(damaged_one_without_a_previous_is_an_error),
 		CASE(previous_one_alone_is_read),
+		CASE(version_before_options_is_read_and_no_version_0),
 		CASE(newer_version_is_told_and_no_older_one_taken_instead),
 		CASE(what_cannot_be_read_is_an_error_and_no_damage),
 		CASE(link_or_directory_is_not_followed),

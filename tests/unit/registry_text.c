@@ -14,6 +14,10 @@ static void assert_same_pool(const struct registry_pool *a, const struct registr
 	assert_int_equal(a->kind.shared, b->kind.shared);
 	assert_int_equal(a->kind.guest_shared, b->kind.guest_shared);
 	assert_int_equal(a->kind.owner, b->kind.owner);
+	assert_int_equal(a->has_options, b->has_options);
+	assert_int_equal(a->options.compress, b->options.compress);
+	assert_int_equal(a->options.compress_least, b->options.compress_least);
+	assert_int_equal(a->options.dedup, b->options.dedup);
 	assert_int_equal(a->nr_grants, b->nr_grants);
 	for (i = 0; i < a->nr_grants; i++) {
 		assert_string_equal(a->grants[i].to, b->grants[i].to);
@@ -87,6 +91,30 @@ static void numbers_come_back_exactly_whatever_their_size(void **state)
 	assert_comes_back(&list);
 }
 
+static void every_option_of_a_pool_comes_back(void **state)
+{
+	static const struct utmem_pool_options options[] = {
+		{UTMEM_COMPRESS_NONE, UTMEM_COMPRESS_LEAST_MIN, false},
+		{UTMEM_COMPRESS_LZ4, UTMEM_COMPRESS_LEAST, true},
+		{UTMEM_COMPRESS_ZSTD, UTMEM_COMPRESS_LEAST_MAX, false},
+	};
+	struct registry_list list = {0};
+	struct registry_tenant *t;
+	struct registry_pool *p;
+	char name[8];
+	size_t i;
+
+	(void)state;
+	t = registry_add_tenant(&list, "a");
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		snprintf(name, sizeof(name), "p%zu", i);
+		p = registry_add_pool(t, name);
+		p->has_options = true;
+		p->options = options[i];
+	}
+	assert_comes_back(&list);
+}
+
 static void most_pools_longest_names_and_many_grants_come_back(void **state)
 {
 	struct registry_list list = {0};
@@ -147,6 +175,44 @@ static void assert_wrong(const char *tenants, const char *want)
 	",\"guest_shared\":false,\"owner\":0,\"grants\":[" grants "]}"
 #define TENANT(name, pools) "{\"name\":\"" name "\",\"quota\":1,\"weight\":1,\"pools\":[" pools "]}"
 #define GRANT(to) "{\"to\":\"" to "\",\"readonly\":true}"
+
+/* As an utmemd wrote it that knew none: they are not made up, so that new pools' hold. */
+static void pool_without_options_has_none(void **state)
+{
+	static const char text[] =
+		"{\"serial\":1,\"saved\":2,\"tenants\":[" TENANT("a", POOL("p", "false", "")) "]}";
+	char why[REGISTRY_WHY_LEN];
+	struct registry_list list;
+
+	(void)state;
+	assert_int_equal(registry_decode(&list, text, sizeof(text) - 1, why, sizeof(why)), 0);
+	assert_false(list.tenants[0].pools[0].has_options);
+	registry_list_exit(&list);
+}
+
+#define OPTIONS(text)                                                                    \
+	"[" TENANT("a", "{\"name\":\"p\",\"id\":1,\"ephemeral\":false,\"shared\":false," \
+			"\"guest_shared\":false,\"owner\":0,\"grants\":[]," text "}") "]"
+
+static void options_that_make_no_sense_are_refused(void **state)
+{
+	(void)state;
+	assert_wrong(OPTIONS("\"compress\":\"zip\",\"compress_least\":64,\"dedup\":\"off\""),
+		     "tenant a: pool 0: \"compress\" is none of: none lz4 zstd");
+	assert_wrong(OPTIONS("\"compress\":1,\"compress_least\":64,\"dedup\":\"off\""),
+		     "tenant a: pool 0: \"compress\" is none of: none lz4 zstd");
+	assert_wrong(OPTIONS("\"compress\":\"lz4\",\"compress_least\":63,\"dedup\":\"off\""),
+		     "tenant a: pool 0: \"compress_least\" is less than 64");
+	assert_wrong(OPTIONS("\"compress\":\"lz4\",\"compress_least\":536870912,"
+			     "\"dedup\":\"off\""),
+		     "tenant a: pool 0: \"compress_least\" is larger than 536870911");
+	assert_wrong(OPTIONS("\"compress\":\"lz4\",\"compress_least\":64,\"dedup\":\"all\""),
+		     "tenant a: pool 0: \"dedup\" is none of: off tenant");
+	assert_wrong(OPTIONS("\"compress\":\"lz4\",\"compress_least\":64"),
+		     "tenant a: pool 0: has no \"dedup\"");
+	assert_wrong(OPTIONS("\"dedup\":\"off\""),
+		     "tenant a: pool 0: has members that are not known");
+}
 
 static void names_that_are_wrong_or_there_twice_are_refused(void **state)
 {
@@ -249,8 +315,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_of_everything_comes_back),
 		cmocka_unit_test(numbers_come_back_exactly_whatever_their_size),
+		cmocka_unit_test(every_option_of_a_pool_comes_back),
 		cmocka_unit_test(most_pools_longest_names_and_many_grants_come_back),
 		cmocka_unit_test(most_tenants_are_taken_and_one_more_refused),
+		cmocka_unit_test(pool_without_options_has_none),
+		cmocka_unit_test(options_that_make_no_sense_are_refused),
 		cmocka_unit_test(names_that_are_wrong_or_there_twice_are_refused),
 		cmocka_unit_test(grants_that_make_no_sense_are_refused),
 		cmocka_unit_test(members_of_a_wrong_kind_too_many_or_missing_are_refused),
