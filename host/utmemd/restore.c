@@ -17,6 +17,7 @@
 #include "host/pool/save_format.h"
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/log.h"
+#include "host/utmemd/pool_options.h"
 #include "host/utmemd/restore.h"
 #include "host/utmemd/size.h"
 #include "host/utmemd/tenant.h"
@@ -112,6 +113,19 @@ static int fail_pool(struct restore *r, int err)
 
 /* ---- frames ---- */
 
+/* Of the saved pool; those that it does not name, or that are not known here, are as of other new pools. */
+static int apply_options(struct restore *r)
+{
+	struct utmem_pool_options o = utmem_ops(r->incoming)->pool_options(r->incoming);
+	int err = pool_options_read(&o, r->reader.head.options);
+
+	if (err)
+		log_warn("restore of %s/%s: options that are not known here are left out",
+			 r->t.tenant->name, r->pool);
+	err = utmem_ops(r->incoming)->pool_options_set(r->incoming, &o);
+	return err ? fail_pool(r, err) : 0;
+}
+
 static int apply_head(struct restore *r)
 {
 	const struct save_head *h = &r->reader.head;
@@ -120,12 +134,15 @@ static int apply_head(struct restore *r)
 		.replace = r->replace,
 		.need = charge_least(&h->totals),
 	};
+	bool is_new = !tenant_pool_find(r->t.tenant, r->pool);
 	struct utmem_tenant *t = r->t.tenant->pools;
 	int err = utmem_ops(t)->restore_begin(t, &spec, &r->incoming);
 
 	if (err == -ENOSPC)
 		return fail_quota(r, spec.missing);
-	return err ? fail_pool(r, err) : 0;
+	if (err)
+		return fail_pool(r, err);
+	return is_new ? apply_options(r) : 0;
 }
 
 static struct utmem_key key_of(const struct restore *r, const struct save_frame *f)

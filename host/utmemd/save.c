@@ -15,6 +15,7 @@
 #include "host/pool/save_format.h"
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/log.h"
+#include "host/utmemd/pool_options.h"
 #include "host/utmemd/save.h"
 #include "host/utmemd/spool.h"
 #include "host/utmemd/tenant.h"
@@ -196,11 +197,13 @@ static int put_head(struct save *s, struct utmem_pool *p)
 {
 	struct save_head h = {.kind = utmem_ops(p)->pool_kind(p), .time = (uint64_t)time(NULL)};
 	uint8_t *at = spool_reserve(&s->spool, SAVE_HEAD_LEN);
+	struct utmem_pool_options o = utmem_ops(p)->pool_options(p);
 	struct utmem_pool_counters c;
 
 	if (!at)
 		return -ENOMEM;
 	utmem_ops(p)->pool_stat(p, &c);
+	pool_options_write(&o, h.options);
 	h.totals = (struct save_totals){c.nr_items, c.key_bytes, c.value_bytes};
 	memcpy(h.tenant, s->t.tenant->name, sizeof(h.tenant));
 	memcpy(h.pool, s->pool, sizeof(h.pool));

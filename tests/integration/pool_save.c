@@ -290,6 +290,87 @@ static void empty_pool_is_saved_and_restored(void **state)
 	drop_pool(&p->there, "empty");
 }
 
+/* ---- a pool's options ---- */
+
+#define PLAIN "\"compress\":\"none\",\"compress_least_bytes\":256,\"dedup\":\"off\""
+#define ZSTD_100 "\"compress\":\"zstd\",\"compress_least_bytes\":100,\"dedup\":\"tenant\""
+
+static void assert_options(const struct daemon *d, const char *pool, const char *want)
+{
+	char name[80];
+	const char *at;
+
+	snprintf(name, sizeof(name), "\"name\":\"%s\"", pool);
+	at = strstr(daemon_ask(d, "{\"cmd\":\"pool list\"}"), name);
+	assert_non_null(at);
+	at = strstr(at, "\"compress\"");
+	assert_non_null(at);
+	if (strncmp(at, want, strlen(want)))
+		fail_msg("%.80s, not %s", at, want);
+}
+
+static void options_go_with_a_pool_that_restore_makes(void **state)
+{
+	struct pair *p = *state;
+
+	fill(&p->here, "opt", 10);
+	assert_said(
+		utmemctl(&p->here, "pool set a/opt compress=zstd compress_least=100 dedup=tenant"),
+		0, "");
+	assert_said(utmemctl(&p->here, "pool save a/opt %s", p->file), 0, ": 10 values");
+	assert_said(utmemctl(&p->there, "pool restore a/opt %s --create", p->file), 0, "");
+	assert_options(&p->there, "opt", ZSTD_100);
+	assert_filled(&p->there, "opt", 10);
+	drop_pool(&p->here, "opt");
+	drop_pool(&p->there, "opt");
+}
+
+static void pool_that_is_there_keeps_its_own_options(void **state)
+{
+	struct pair *p = *state;
+
+	fill(&p->here, "opt", 10);
+	assert_said(utmemctl(&p->here, "pool save a/opt %s", p->file), 0, ": 10 values");
+	assert_said(
+		utmemctl(&p->here, "pool set a/opt compress=zstd compress_least=100 dedup=tenant"),
+		0, "");
+	assert_said(utmemctl(&p->here, "pool restore a/opt %s --create --replace", p->file), 0, "");
+	assert_options(&p->here, "opt", ZSTD_100);
+	drop_pool(&p->here, "opt");
+}
+
+/* A whole file of no values, with @options as they are. */
+static void write_options(const char *path, const char *options)
+{
+	uint8_t bytes[SAVE_HEAD_LEN + SAVE_END_LEN];
+	struct save_head h = {.tenant = "a", .pool = "opt"};
+	struct save_chain c;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	strcpy(h.options, options);
+	utmem_save_put_head(&c, &h, bytes);
+	utmem_save_put_end(&c, bytes + SAVE_HEAD_LEN);
+	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	close(fd);
+}
+
+/* Values are what a save is for: what is not known of their storing is said, and no reason to stop. */
+static void options_that_are_missing_or_unknown_are_those_of_new_pools(void **state)
+{
+	struct pair *p = *state;
+
+	write_options(p->file, "");
+	assert_said(utmemctl(&p->there, "pool restore a/opt %s --create", p->file), 0, "");
+	assert_options(&p->there, "opt", PLAIN);
+	drop_pool(&p->there, "opt");
+	write_options(p->file, "compress=zip compress_least=100 colour=red");
+	assert_said(utmemctl(&p->there, "pool restore a/opt %s --create", p->file), 0, "");
+	assert_options(&p->there, "opt", "\"compress\":\"none\",\"compress_least_bytes\":100,");
+	assert_logged(&p->there, "restore of a/opt: options that are not known here are left out");
+	drop_pool(&p->there, "opt");
+}
+
 /* ---- files that are wrong ---- */
 
 static uint8_t *read_file(const char *path, size_t *len)
@@ -689,6 +770,9 @@ int main(void)
 		cmocka_unit_test(pool_that_is_written_to_is_saved_as_at_one_moment),
 		cmocka_unit_test(long_value_and_kind_go_through_a_pipe),
 		cmocka_unit_test(empty_pool_is_saved_and_restored),
+		cmocka_unit_test(options_go_with_a_pool_that_restore_makes),
+		cmocka_unit_test(pool_that_is_there_keeps_its_own_options),
+		cmocka_unit_test(options_that_are_missing_or_unknown_are_those_of_new_pools),
 		cmocka_unit_test(file_cut_anywhere_changes_nothing),
 		cmocka_unit_test(flipped_bits_change_nothing),
 		cmocka_unit_test(newer_version_other_kind_and_more_are_told),
