@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "bench/rawclient.h"
+#include "bench/text.h"
 
 struct call {
 	enum bench_op op;
@@ -21,6 +22,7 @@ struct calls {
 	uint32_t nr, done; /* collected; done and not yet reaped */
 	uint32_t value_len;
 	char *bufs; /* one for each slot */
+	char *text; /* NULL: what is stored is what the slot's buffer has */
 };
 
 static inline int calls_init(struct calls *c, const struct options *o)
@@ -30,25 +32,34 @@ static inline int calls_init(struct calls *c, const struct options *o)
 	c->nr = c->done = 0;
 	c->value_len = (uint32_t)o->value;
 	c->bufs = aligned_alloc(UTMEM_PAGE, len);
-	if (!c->bufs)
+	c->text = options_pack(o) ? text_make(o->value) : NULL;
+	if (!c->bufs || (options_pack(o) && !c->text)) {
+		free(c->text);
+		free(c->bufs);
 		return -ENOMEM;
+	}
 	memset(c->bufs, 'u', len);
 	return 0;
 }
 
 static inline void calls_exit(struct calls *c)
 {
+	free(c->text);
 	free(c->bufs);
 }
 
 static inline int calls_fill(struct calls *c, uint32_t slot, enum bench_op op,
 			     const struct bench_key *key)
 {
-	c->call[c->nr++] = (struct call){
+	struct call *call = &c->call[c->nr++];
+
+	*call = (struct call){
 		.op = op,
 		.key = *key,
 		.buf = c->bufs + (size_t)slot * raw_stride(c->value_len),
 	};
+	if (c->text && op == BENCH_PUT)
+		call->buf = text_piece(c->text, key);
 	return 0;
 }
 

@@ -101,6 +101,8 @@ static int measure(const struct comparison *c, enum bench_op op, const char *op_
 
 	memset(&yardstick, 0, sizeof(yardstick));
 	memset(&system, 0, sizeof(system));
+	if (op == BENCH_GET && options_pack(c->o)) /* what nobody has touched for long */
+		c->system->pack(c->system);
 	for (uint32_t i = 0; i < c->o->rounds && !err; i++) {
 		err = run_round(c->yardstick, &load, &yardstick);
 		if (!err && c->system)
@@ -113,6 +115,7 @@ static int measure(const struct comparison *c, enum bench_op op, const char *op_
 	row.latency = &shown->latency;
 	row.mops = spread_of(shown->mops, shown->rounds);
 	row.yardstick = spread_of(yardstick.mops, yardstick.rounds);
+	row.stored_ratio = options_pack(c->o) ? c->system->stored_ratio(c->system) : 0;
 	report_row(&row);
 	return 0;
 }
@@ -149,6 +152,10 @@ int compare(const char *scenario, const struct options *o, const struct target *
 	struct comparison c = {.scenario = scenario, .o = o, .items = nr_items(o)};
 	int err;
 
+	if (options_pack(o) && !(system && system->pack)) {
+		fprintf(stderr, "utmem-bench: --compress, --dedup: not with %s\n", scenario);
+		return 1;
+	}
 	if (yardstick->open(&c.yardstick, o, c.items))
 		return 1;
 	if (system && system->open(&c.system, o, c.items)) {

@@ -89,6 +89,17 @@ static int pool_open(struct direct *d)
 		->pool_open(d->stack.tenant, d->stack.tenant, &spec, &d->pool, &readonly);
 }
 
+static int pool_set(struct direct *d, const struct options *o)
+{
+	struct utmem_pool_options options = {.dedup = !strcmp(o->dedup, "tenant")};
+
+	if (!strcmp(o->compress, "lz4"))
+		options.compress = UTMEM_COMPRESS_LZ4;
+	if (!strcmp(o->compress, "zstd"))
+		options.compress = UTMEM_COMPRESS_ZSTD;
+	return utmem_ops(d->pool)->pool_options_set(d->pool, &options);
+}
+
 static int direct_open(struct target **out, const struct options *o, uint64_t items)
 {
 	struct direct *d = calloc(1, sizeof(*d));
@@ -104,6 +115,8 @@ static int direct_open(struct target **out, const struct options *o, uint64_t it
 	if (err)
 		goto exit_calls;
 	err = pool_open(d);
+	if (!err)
+		err = pool_set(d, o);
 	if (err)
 		goto close_stack;
 	*out = &d->base;
@@ -133,9 +146,29 @@ static int direct_run(struct target *t, const struct load *load, struct result *
 	return drive(&direct_port, t, load, out);
 }
 
+/* Values become cold by and by: maintain has more to do until all that can be packed is. */
+static void direct_pack(struct target *t)
+{
+	struct direct *d = (struct direct *)t;
+
+	while (utmem_ops(d->stack.engine)->maintain(d->stack.engine, MAINTAIN_BYTES))
+		;
+}
+
+static double direct_stored_ratio(struct target *t)
+{
+	struct direct *d = (struct direct *)t;
+	struct utmem_pool_counters c;
+
+	utmem_ops(d->pool)->pool_stat(d->pool, &c);
+	return c.stored_bytes ? (double)c.value_bytes / (double)c.stored_bytes : 1;
+}
+
 const struct target target_direct = {
 	.name = "direct",
 	.open = direct_open,
 	.close = direct_close,
 	.run = direct_run,
+	.pack = direct_pack,
+	.stored_ratio = direct_stored_ratio,
 };

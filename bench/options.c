@@ -30,6 +30,10 @@ static const struct option_def {
 	{"ops", "LIST", KIND_TEXT, AT(ops), 0, 0, "put,get", "rows to measure: put, get"},
 	{"engine", "NAME", KIND_TEXT, AT(engine), 0, 0, "pool",
 	 "pool, or null: stores nothing, measures the rest"},
+	{"compress", "HOW", KIND_TEXT, AT(compress), 0, 0, "none",
+	 "engine: none, or compress cold values with lz4 or zstd; all are text then"},
+	{"dedup", "HOW", KIND_TEXT, AT(dedup), 0, 0, "off",
+	 "engine: off, or tenant: store equal values once; all are text then"},
 	{"transport", "NAME", KIND_TEXT, AT(transport), 0, 0, "unix",
 	 "unix: a utmemd of its own; local: in this thread; thread: a service thread and a bare "
 	 "client; or a libutmem transport, e.g. dev:/dev/utmem0"},
@@ -115,6 +119,11 @@ static int parse_one(struct options *o, char **word, int left)
 	return -1;
 }
 
+bool options_pack(const struct options *o)
+{
+	return strcmp(o->compress, "none") || strcmp(o->dedup, "off");
+}
+
 bool options_next_size(const char **sizes, uint64_t *out)
 {
 	const char *text = *sizes;
@@ -140,6 +149,17 @@ static bool is_one_of(const char *word, const char *words)
 	}
 }
 
+static const char *wrong_packing(const struct options *o)
+{
+	if (strchr(o->compress, ',') || !is_one_of(o->compress, "none,lz4,zstd"))
+		return "--compress: none, lz4 or zstd";
+	if (strchr(o->dedup, ',') || !is_one_of(o->dedup, "off,tenant"))
+		return "--dedup: off or tenant";
+	if (options_pack(o) && !strcmp(o->engine, "null"))
+		return "--compress, --dedup: with --engine pool only";
+	return NULL;
+}
+
 /* The ways that need a host of our own have no colon in their name. */
 static const char *wrong_word(const struct options *o)
 {
@@ -160,7 +180,7 @@ static const char *wrong_word(const struct options *o)
 		return "--engine null: with --transport unix or thread only";
 	if (o->depth * (o->value + 64) > 1ull << 29)
 		return "--depth times --value is more than 512 MiB";
-	return NULL;
+	return wrong_packing(o);
 }
 
 /* What the single options cannot know of each other. */

@@ -24,6 +24,8 @@ struct options {
 	const char *ops;       /* "put,get" */
 	const char *sizes;     /* "64,1k": lengths of values, for scenarios that have many */
 	const char *engine;    /* "pool" or "null" */
+	const char *compress;  /* "none", "lz4" or "zstd": of the engine's pool */
+	const char *dedup;     /* "off" or "tenant" */
 	const char *transport; /* "unix", "local", "thread", or a libutmem transport with a colon */
 	const char *accel;     /* what to print about the machine's virtualisation */
 	bool pause;
@@ -33,6 +35,8 @@ struct options {
 /* From argv[1] on. Return: 0; -1 after a message to stderr; 1 when help was printed. */
 int options_parse(struct options *o, int argc, char **argv);
 void options_help(void);
+/* Are values to be stored in less than they have? */
+bool options_pack(const struct options *o);
 /* The first number of *@sizes into *@out, *@sizes to what follows it. Return: false at the end. */
 bool options_next_size(const char **sizes, uint64_t *out);
 

@@ -64,6 +64,7 @@ void report_begin(const struct options *o, int argc, char **argv)
 
 void report_columns(const struct options *o, const char *yardstick)
 {
+	const char *stored = options_pack(o) ? " stored" : "";
 	char column[32];
 
 	if (o->json)
@@ -74,9 +75,11 @@ void report_columns(const struct options *o, const char *yardstick)
 	       o->engine, o->transport, o->pause ? "asleep before each batch" : "awake",
 	       (unsigned long long)o->depth, (unsigned long long)o->batch,
 	       (unsigned long long)o->rounds);
-	printf("%-8s %-4s %8s %22s %9s %9s %9s %9s %7s %22s %6s %9s\n", "scenario", "op", "value",
+	if (options_pack(o))
+		printf("# compress %s, dedup %s, text\n", o->compress, o->dedup);
+	printf("%-8s %-4s %8s %22s %9s %9s %9s %9s %7s %22s %6s %9s%s\n", "scenario", "op", "value",
 	       "Mops/s", "ns/op", "p50 ns", "p99 ns", "p99.9 ns", "GB/s", column, "ratio",
-	       "bells/op");
+	       "bells/op", stored);
 }
 
 static double gbps(const struct row *r)
@@ -86,17 +89,19 @@ static double gbps(const struct row *r)
 
 static void print_row(const struct row *r)
 {
-	char mops[64], yardstick[64];
+	char mops[64], yardstick[64], stored[32] = "";
 
+	if (r->stored_ratio)
+		snprintf(stored, sizeof(stored), " %6.2f", r->stored_ratio);
 	snprintf(mops, sizeof(mops), "%.4g (%.4g-%.4g)", r->mops.median, r->mops.min, r->mops.max);
 	snprintf(yardstick, sizeof(yardstick), "%.4g (%.4g-%.4g)", r->yardstick.median,
 		 r->yardstick.min, r->yardstick.max);
-	printf("%-8s %-4s %8llu %22s %9.0f %9llu %9llu %9llu %7.2f %22s %6.2f %9.4f\n", r->scenario,
-	       r->op, (unsigned long long)r->o->value, mops, 1000 / r->mops.median,
+	printf("%-8s %-4s %8llu %22s %9.0f %9llu %9llu %9llu %7.2f %22s %6.2f %9.4f%s\n",
+	       r->scenario, r->op, (unsigned long long)r->o->value, mops, 1000 / r->mops.median,
 	       (unsigned long long)histogram_percentile(r->latency, 500),
 	       (unsigned long long)histogram_percentile(r->latency, 990),
 	       (unsigned long long)histogram_percentile(r->latency, 999), gbps(r), yardstick,
-	       r->mops.median / r->yardstick.median, r->doorbells_per_op);
+	       r->mops.median / r->yardstick.median, r->doorbells_per_op, stored);
 	fflush(stdout);
 }
 
@@ -111,6 +116,15 @@ static void add_yardstick(cJSON *object, const struct row *r)
 	cJSON_AddNumberToObject(object, name, r->yardstick.min);
 	snprintf(name, sizeof(name), "%s_mops_max", r->yardstick_name);
 	cJSON_AddNumberToObject(object, name, r->yardstick.max);
+}
+
+static void add_packing(cJSON *object, const struct row *r)
+{
+	if (!r->stored_ratio)
+		return;
+	cJSON_AddStringToObject(object, "compress", r->o->compress);
+	cJSON_AddStringToObject(object, "dedup", r->o->dedup);
+	cJSON_AddNumberToObject(object, "stored_ratio", r->stored_ratio);
 }
 
 static void print_json(const struct row *r)
@@ -144,6 +158,7 @@ static void print_json(const struct row *r)
 	cJSON_AddStringToObject(object, "host", r->o->pause ? "asleep" : "awake");
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		cJSON_AddNumberToObject(object, numbers[i].name, numbers[i].value);
+	add_packing(object, r);
 	add_yardstick(object, r);
 	cJSON_AddStringToObject(object, "commit", UTMEM_BUILD_COMMIT);
 	report_json(object);

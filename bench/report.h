@@ -19,6 +19,7 @@ struct row {
 	struct spread mops, yardstick;
 	const struct histogram *latency;
 	double doorbells_per_op;
+	double stored_ratio; /* 0: nothing was asked for that makes it other than 1 */
 	uint32_t rounds;
 };
 

@@ -17,6 +17,10 @@ struct target {
 	int (*run)(struct target *t, const struct load *load, struct result *out);
 	/* Doorbells since open; NULL: it has none. */
 	uint64_t (*doorbells)(struct target *t);
+	/* Optional, both or none. Do at once all that is otherwise done in pauses. */
+	void (*pack)(struct target *t);
+	/* Bytes of values for each that they take. */
+	double (*stored_ratio)(struct target *t);
 };
 
 extern const struct target target_floor;  /* floor.c */

@@ -37,6 +37,22 @@ rows=$("$bench" engine --json --rounds 1 --requests 640 --items 100 --sizes 64,4
 	echo "engine: not a row for put, get and mix at two sizes: $rows"
 	exit 1
 }
+for args in "--compress lz4" "--compress zstd --dedup tenant"; do
+	# shellcheck disable=SC2086
+	rows=$("$bench" engine --json --rounds 1 --requests 32 --items 1000 --sizes 16k $args)
+	[ "$(grep -c '"compress":.*"dedup":.*"stored_ratio":' <<<"$rows")" -eq 3 ] || {
+		echo "engine $args: a row does not say how it is stored: $rows"
+		exit 1
+	}
+	# 16 MiB of text, nearly all of it in full segments: packed before it is read
+	awk -v args="$args" -F'"stored_ratio":' '/"op":"get"/ {
+		sub(/,.*/, "", $2)
+		if ($2 + 0 < 1.4) {
+			print "engine " args ": values are stored in 1/" $2
+			exit 1
+		}
+	}' <<<"$rows"
+done
 rows=$("$bench" recover --json --rounds 1 --items 1000)
 for key in items open_ms again_ms touch_ms map_ms; do
 	grep -q "\"$key\":" <<<"$rows" || {
@@ -47,7 +63,9 @@ done
 [ "$("$bench" memory --json --items 1000 | grep -c charged_beyond_payload)" -eq 1 ]
 for wrong in "nothing" "loopback --json=1" "loopback --value 65m" "loopback --value 17179869185g" \
 	"loopback --transport nowhere" "loopback --transport local --engine null" "loopback --engine n" \
-	"loopback --ops put,set" "loopback --ops," "loopback --depth 0" "engine --sizes 1k," "engine --sizes 65m" "memory --value 65k"; do
+	"loopback --ops put,set" "loopback --ops," "loopback --depth 0" "engine --sizes 1k," "engine --sizes 65m" "memory --value 65k" \
+	"engine --compress zip" "engine --compress lz4,zstd" "engine --dedup all" "engine --engine null --compress lz4" \
+	"ring --compress lz4" "loopback --transport local --dedup tenant"; do
 	# shellcheck disable=SC2086
 	if "$bench" $wrong 2>/dev/null; then
 		echo "$wrong: not refused"
