@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define REGISTRY_VERSION 2u /* since 2, pools have options; older ones are read */
+#define REGISTRY_VERSION 2u	      /* since 2, pools have options; older ones are read */
 #define REGISTRY_TEXT_MAX (64u << 20) /* bytes */
 #define REGISTRY_WHY_LEN 512u
 
