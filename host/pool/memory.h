@@ -26,8 +26,8 @@ int utmem_memory_open(struct utmem_memory *mem, size_t arena_len, uint64_t seed)
  * can be read. arena_len is rounded up to 2 MiB. Pages that are released become holes, where
  * the file system can do that.
  *
- * Pages are huge where the file has such: hugetlbfs, tmpfs mounted with huge=, or a memfd when
- * /sys/kernel/mm/transparent_hugepage/shmem_enabled says "advise" (from 256 MiB on).
+ * Pages are huge where the file has such: hugetlbfs, tmpfs mounted with huge=, and what is about to be
+ * filled of a memfd or tmpfs in pieces of 2 MiB (from 256 MiB on), where the kernel has them to give.
  *
  * durable is set when the file may outlive the host's own memory: unless it is memfd, tmpfs or hugetlbfs.
  * Return: 0, -EINVAL (arena_len 0 or beyond 1 TiB; the file is of another length), -ENOMEM, or what

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the connection of a process: HELLO, admin requests, wake-ups. Called by
- * tenant.c and by the loop, on the worker's one thread. One packet for each look
+ * tenant.c and by the loop, on the worker's main thread. One packet for each look
  * at the socket, so that a flood from one waits for the others.
  *
  * The supervisor keeps the connection from accept() on, with the window from HELLO on, and

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the operator's commands. Called by control.c with one parsed line at a
- * time, on the daemon's one thread.
+ * time, on the daemon's main thread.
  */
 #include <cjson/cJSON.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the connections of operators: lines in, lines out. Called by daemon.c and
- * by the loop, on the daemon's one thread; never waits for a peer.
+ * by the loop, on the daemon's main thread; never waits for a peer.
  */
 #include <cjson/cJSON.h>
 #include <errno.h>

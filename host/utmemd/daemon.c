@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the worker's set-up and tear-down, and its timer. Called by worker.c, on the
- * worker's one thread.
+ * worker's main thread.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the memory of a socket's one request under way. Called by client.c, on the
- * worker's one thread.
+ * worker's main thread.
  */
 #include <stdbool.h>
 #include <string.h>

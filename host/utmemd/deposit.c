@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the worker's talk with the supervisor about descriptors. Called by worker.c
- * at start and end, and by the owners of descriptors; on the worker's one thread.
+ * at start and end, and by the owners of descriptors; on the worker's main thread.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the connection of a VM: greeting, interrupts, and the VM's death. Called
- * by tenant.c and by the loop, on the daemon's one thread.
+ * by tenant.c and by the loop, on the daemon's main thread.
  *
  * The greeting is QEMU's protocol (docs/specs/ivshmem-spec.rst): 8-byte
  * little-endian integers, some with a file descriptor. QEMU reads the first three
@@ -45,7 +45,7 @@ static int say(struct vm *vm, int64_t word, int fd)
 	return fdpass_send(vm->src.fd, &le, sizeof(le), &fd, fd == NO_FD ? 0 : 1);
 }
 
-/* The host has one vector, for its one thread; its doorbell is service slot 0. */
+/* The host has one vector: one thread serves a window, whose doorbell is service slot 0. */
 static int greet(struct vm *vm)
 {
 	uint32_t i;

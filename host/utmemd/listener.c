@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the paths of sockets and accept(). Called by tenant.c and control.c, and
- * by daemon.c at every heartbeat; on the daemon's one thread.
+ * by daemon.c at every heartbeat; on the daemon's main thread.
  */
 #include <errno.h>
 #include <stdio.h>

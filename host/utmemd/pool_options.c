@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the words in which people say how a pool's values are stored. Called at start
- * and by commands, on the daemon's one thread.
+ * and by commands, on the daemon's main thread.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /*
  * Owns the watch on the host's memory. An event shrinks ephemeral pools by one step, in
  * slices; while a step is under way further events are counted and no more. Called by
- * daemon.c and by the loop, on the daemon's one thread.
+ * daemon.c and by the loop, on the daemon's main thread.
  *
  * The source is a file in which a PSI trigger is set (Linux, Documentation/accounting/psi.rst):
  * /proc/pressure/memory, or a cgroup's memory.pressure; EPOLLPRI is an event, at most one in

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns how long one piece of giving memory back may take. Called by commands.c and
- * pressure.c, on the daemon's one thread.
+ * pressure.c, on the daemon's main thread.
  */
 #include <time.h>
 

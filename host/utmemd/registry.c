@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns what is between the registry's file and the daemon: reading at start, and
- * when what is written. Called by daemon.c and commands.c, on the daemon's one thread.
+ * when what is written. Called by daemon.c and commands.c, on the daemon's main thread.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
  * What outlives the daemon besides values: tenants with their quotas, which pools there are, and
  * who was granted them. It is in the state directory, or, when there is none, in the run dir,
  * where it lasts as long as the daemon and serves the next worker. Callers: daemon.c for its
- * life, commands.c after each change. All on the daemon's one thread.
+ * life, commands.c after each change. All on the daemon's main thread.
  */
 #ifndef UTMEMD_REGISTRY_H
 #define UTMEMD_REGISTRY_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the translation between the running daemon and the registry's data. Called
- * by registry.c, on the daemon's one thread.
+ * by registry.c, on the daemon's main thread.
  */
 #include <errno.h>
 #include <inttypes.h>

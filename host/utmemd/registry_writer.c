@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the thread that replaces the registry in the background. Called by
- * registry.c, on the daemon's one thread.
+ * registry.c, on the daemon's main thread.
  */
 #include <errno.h>
 #include <stdlib.h>

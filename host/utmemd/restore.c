@@ -3,7 +3,7 @@
  * Owns pools on their way in: frames become values of a pool that nobody can find, and that
  * takes the named one's place when the last frame was right and nothing follows it. One line
  * of JSON says how it went.
- * Called by the loop, on the daemon's one thread.
+ * Called by the loop, on the daemon's main thread.
  */
 #include <cjson/cJSON.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
  * reader. The walk waits for him, too; what dies ahead of the walk cannot, and is spooled up
  * to --save-memory. Beyond that it is the save that fails, not the tenant's request.
  * Called by the loop and, through the engine, by whatever ends a value's life; on the daemon's
- * one thread.
+ * main thread.
  */
 #include <errno.h>
 #include <inttypes.h>

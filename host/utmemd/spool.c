@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns bytes on their way to a socket. Called by save.c, on the daemon's one thread; never
+ * Owns bytes on their way to a socket. Called by save.c, on the daemon's main thread; never
  * waits for a peer.
  */
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bytes on their way to a socket, in blocks: reserved, filled, sent, in that order. Owner:
- * spool.c; caller: save.c. The daemon's one thread.
+ * spool.c; caller: save.c. The daemon's main thread.
  */
 #ifndef UTMEMD_SPOOL_H
 #define UTMEMD_SPOOL_H

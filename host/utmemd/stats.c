@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the names of what is counted, and gathers it. Called by commands.c, on the
- * daemon's one thread. Counters only grow; names that end in _bytes are bytes;
+ * daemon's main thread. Counters only grow; names that end in _bytes are bytes;
  * everything else in the tables is what there is at the moment.
  */
 #include <cjson/cJSON.h>

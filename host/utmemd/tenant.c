@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns tenants and their sockets. Called by daemon.c at start and end, by
- * commands.c for the operator; on the daemon's one thread.
+ * commands.c for the operator; on the daemon's main thread.
  */
 #include <errno.h>
 #include <stdio.h>

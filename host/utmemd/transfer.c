@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the connections that carry saved pools. Called by commands.c, control.c and tenant.c,
- * and by the loop; on the daemon's one thread.
+ * and by the loop; on the daemon's main thread.
  */
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /*
  * An operator's connection that carries a saved pool, out or in: save.c and restore.c are the
  * two kinds. Owner: transfer.c; callers: commands.c makes them, control.c hands the connection
- * over, tenant.c and control.c end them. The daemon's one thread; never waits for a peer.
+ * over, tenant.c and control.c end them. The daemon's main thread; never waits for a peer.
  */
 #ifndef UTMEMD_TRANSFER_H
 #define UTMEMD_TRANSFER_H
