@@ -120,6 +120,9 @@ static int create(struct utmem_queue *q)
 		.data_len = q->geo.data_len,
 		.batch_max = q->batch_max ? q->batch_max : UTMEM_BATCH_DEFAULT,
 		.batch_usecs = q->batch_usecs ? q->batch_usecs : UTMEM_BATCH_DEFAULT,
+		.batch_mode = UTMEM_BATCH_DEFAULT,
+		.irq_max = UTMEM_BATCH_DEFAULT,
+		.irq_usecs = UTMEM_BATCH_DEFAULT,
 	};
 	int err;
 

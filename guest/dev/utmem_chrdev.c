@@ -66,7 +66,7 @@ static int ioc_queue_create(struct utmem_file *f, union argument *arg)
 	struct utmem_queue *q;
 	int err;
 
-	if (!all_zero(io->resv, sizeof(io->resv)))
+	if (io->resv0)
 		return -EINVAL;
 	if (atomic_cmpxchg(&f->claimed, 0, 1))
 		return -EBUSY;
@@ -165,7 +165,7 @@ static int ioc_batch_set(struct utmem_file *f, union argument *arg)
 	struct utmem_ioc_batch *io = &arg->batch;
 	int err;
 
-	if (io->resv[0])
+	if (io->resv0 || io->resv[0])
 		return -EINVAL;
 	err = utmem_batch_check(io->batch_max, io->batch_usecs);
 	if (err)

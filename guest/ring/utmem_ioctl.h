@@ -23,7 +23,18 @@
 #define UTMEM_BATCH_MAX_MIN 1u
 #define UTMEM_BATCH_MAX_MAX 65536u
 #define UTMEM_BATCH_USECS_MAX 1000000u
-#define UTMEM_BATCH_DEFAULT 0xffffffffu /* in: take the device's value from sysfs */
+#define UTMEM_IRQ_MAX_MIN 1u
+#define UTMEM_IRQ_MAX_MAX 65536u
+#define UTMEM_IRQ_USECS_MAX 1000000u
+#define UTMEM_BATCH_DEFAULT 0xffffffffu /* in, of any knob: take the device's value from sysfs */
+
+/* batch_mode */
+#define UTMEM_BATCH_FIXED 0u	/* batch_max, batch_usecs, irq_max and irq_usecs are what is done */
+#define UTMEM_BATCH_ADAPTIVE 1u /* they are the most that may be done; less when little arrives */
+
+/* How a device rings, utmem_ioc_info.doorbell */
+#define UTMEM_DOORBELL_MMIO 0u
+#define UTMEM_DOORBELL_HYPERCALL 1u
 
 /* A device as it is: no queue needed. */
 struct utmem_ioc_info {
@@ -39,7 +50,11 @@ struct utmem_ioc_info {
 	__u64 max_value_len;
 	__u32 batch_max; /* device defaults */
 	__u32 batch_usecs;
-	__u64 resv[4];
+	__u32 batch_mode;
+	__u32 irq_max;
+	__u32 irq_usecs;
+	__u32 doorbell; /* UTMEM_DOORBELL_*: the next ring's */
+	__u64 resv[2];
 };
 UTMEM_STATIC_ASSERT(sizeof(struct utmem_ioc_info) == 88, "info");
 
@@ -52,7 +67,10 @@ struct utmem_ioc_queue {
 	__u32 batch_usecs;	   /* in: longest wait for more requests, or UTMEM_BATCH_DEFAULT */
 	__u32 svc_slot;		   /* out: index in utmem_control.svc */
 	struct utmem_geometry geo; /* out; off is 0: relative to the mapping */
-	__u64 resv[2];
+	__u32 batch_mode;	   /* in: UTMEM_BATCH_FIXED, ADAPTIVE or DEFAULT, as the next two */
+	__u32 irq_max;		   /* in: completions per interrupt */
+	__u32 irq_usecs;	   /* in: longest that a completion waits for others */
+	__u32 resv0;
 };
 UTMEM_STATIC_ASSERT(sizeof(struct utmem_ioc_queue) == 80, "queue");
 
@@ -85,12 +103,17 @@ struct utmem_ioc_enter {
 };
 UTMEM_STATIC_ASSERT(sizeof(struct utmem_ioc_enter) == 32, "enter");
 
+/* A queue's knobs. SET: UTMEM_BATCH_DEFAULT in any of them; GET: what holds now. */
 struct utmem_ioc_batch {
 	__u32 batch_max;
 	__u32 batch_usecs;
+	__u32 batch_mode;
+	__u32 irq_max;
+	__u32 irq_usecs;
+	__u32 resv0;
 	__u64 resv[1];
 };
-UTMEM_STATIC_ASSERT(sizeof(struct utmem_ioc_batch) == 16, "batch");
+UTMEM_STATIC_ASSERT(sizeof(struct utmem_ioc_batch) == 32, "batch");
 
 /* Counters: of this queue, and of the device since the driver was loaded. */
 struct utmem_ioc_counters {
@@ -99,7 +122,9 @@ struct utmem_ioc_counters {
 	__u64 interrupts; /* wake-ups delivered */
 	__u64 deferred;	  /* enters that did not ring at once */
 	__u64 awake; /* rings saved: the host was awake, or had been rung for this sleep already */
-	__u64 resv[3];
+	__u64 hypercalls; /* of doorbells: rung by hypercall */
+	__u64 unanswered; /* of hypercalls: nobody woke up, so the doorbell was rung by MMIO as well */
+	__u64 coalesced; /* completions that waited for others before anybody was woken */
 };
 struct utmem_ioc_stats {
 	struct utmem_ioc_counters queue;

@@ -66,15 +66,21 @@ struct utmem_queue_params {
 	uint32_t
 		cq_entries; /* power of two >= sq_entries; default 2 * sq_entries: most requests in flight */
 	size_t data_len; /* bytes for buffers, rounded up to a page; default 1 MiB */
-	uint32_t
-		spin_usecs; /* how long a wait looks before it sleeps; default 20, UTMEM_NO_SPIN = none */
+	/* the longest that a wait looks before it sleeps, less where looking was in vain; default 20 */
+	uint32_t spin_usecs; /* UTMEM_NO_SPIN = none */
 	/* dev: only. Requests per doorbell, and the longest wait for more; default: the device's. */
 	uint32_t batch_max;
 	uint32_t batch_usecs; /* UTMEM_NO_DELAY = 0 */
-	uint32_t resv[8];
+	uint32_t batch_mode;  /* UTMEM_MODE_FIXED: just these; UTMEM_MODE_ADAPTIVE: at most these */
+	/* dev: only. Completions per interrupt, and the longest wait for more; default: the device's. */
+	uint32_t irq_max;
+	uint32_t irq_usecs; /* UTMEM_NO_DELAY = 0 */
+	uint32_t resv[5];
 };
 #define UTMEM_NO_SPIN UINT32_MAX
 #define UTMEM_NO_DELAY UINT32_MAX
+#define UTMEM_MODE_FIXED 1u
+#define UTMEM_MODE_ADAPTIVE 2u
 
 /* -EINVAL shape, -EMFILE too many queues, -ENOSPC no room in the window, -ENOMEM. @params may be NULL. */
 int utmem_queue_init(struct utmem *u, struct utmem_queue **out,
@@ -245,7 +251,11 @@ struct utmem_stats {
 	uint64_t spins; /* waits that ended before a sleep */
 	/* dev: from the driver, for this queue; unix: and local: doorbells == kicks, rest 0 */
 	uint64_t doorbells, interrupts, deferred;
-	uint64_t resv[8];
+	uint64_t hypercalls; /* of doorbells */
+	uint64_t unanswered; /* hypercalls that woke nobody */
+	uint64_t coalesced;  /* completions that waited for others */
+	uint64_t spin_ns;    /* looked for, before and instead of sleeps */
+	uint64_t resv[4];
 };
 int utmem_queue_stats(struct utmem_queue *q, struct utmem_stats *out);
 

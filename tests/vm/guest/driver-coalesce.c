@@ -145,7 +145,7 @@ static void batches_of_many(void)
 
 static void timer_rings(void)
 {
-	struct utmem_ioc_batch patience = {BATCH, 2000, {0}};
+	struct utmem_ioc_batch patience = {.batch_max = BATCH, .batch_usecs = 2000};
 	struct utmem_ioc_counters before = device();
 
 	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &patience);
@@ -160,7 +160,7 @@ static void timer_rings(void)
 
 static void no_delay_rings(void)
 {
-	struct utmem_ioc_batch hasty = {BATCH, 0, {0}};
+	struct utmem_ioc_batch hasty = {.batch_max = BATCH, .batch_usecs = 0};
 	struct utmem_ioc_counters before;
 
 	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &hasty);
@@ -175,7 +175,8 @@ static void no_delay_rings(void)
 
 static void wait_rings(void)
 {
-	struct utmem_ioc_batch patience = {UTMEM_BATCH_MAX_MAX, LONG_USECS, {0}};
+	struct utmem_ioc_batch patience = {.batch_max = UTMEM_BATCH_MAX_MAX,
+					   .batch_usecs = LONG_USECS};
 	struct utmem_ioc_counters before;
 
 	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &patience);
@@ -210,7 +211,7 @@ static void flush_rings(void)
 
 static void impatient_queue_rings(void)
 {
-	struct utmem_ioc_batch impatient = {1, LONG_USECS, {0}};
+	struct utmem_ioc_batch impatient = {.batch_max = 1, .batch_usecs = LONG_USECS};
 	struct utmem_ioc_counters before;
 
 	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &impatient);

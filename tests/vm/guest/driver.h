@@ -89,6 +89,9 @@ static inline void raw_attach(struct raw *r, uint32_t entries, uint32_t batch_ma
 		.data_len = UTMEM_PAGE,
 		.batch_max = batch_max,
 		.batch_usecs = batch_usecs,
+		.batch_mode = UTMEM_BATCH_FIXED,
+		.irq_max = UTMEM_BATCH_DEFAULT,
+		.irq_usecs = UTMEM_BATCH_DEFAULT,
 	};
 
 	if (ioctl(r->fd, UTMEM_IOC_QUEUE_CREATE, &io))
