@@ -6,6 +6,7 @@
 #   make test       all tests (under 15 minutes on two cores); test-long: and fuzzing for ten more
 #   make test-crash KILLS=N  the daemon's worker dies N times under load: nothing may be lost
 #   make vm         a shell in a guest with everything loaded
+#   make test-nested  the tests that need a real KVM; make nested: a shell where they run
 #   make help       all targets
 #
 # B=DIR chooses the build folder, SAN=address,undefined (or thread) the sanitisers,

@@ -9,6 +9,7 @@
 #   tests/fuzz/*.c         libFuzzer targets, run for a fixed number of inputs
 #   tests/redis/*.sh       the module in a stock redis-server on the host, over unix:
 #   tests/vm/cases/*.sh    in a real virtual machine
+#   tests/vm/nested/*.sh   in one under real KVM, inside an emulated machine; make test has one of them
 # Helpers that are no test live in the same folder as *.h, or in lib.sh.
 
 ASAN_B	:= $(B)/asan
@@ -75,10 +76,11 @@ test-build: deps-test
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(TSAN_B) SAN=thread OPT=-O1 EXTRA_CFLAGS=$(TEST_CFLAGS) build-tsan-tests
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) build-crash
 
-# All of them, LONG_KILLS workers killed, then every fuzz target for LONG_SECONDS from a seed of its own
+# All of them, the nested ones as well, LONG_KILLS workers killed, then every fuzz target for LONG_SECONDS from a seed of its own
 LONG_SECONDS ?= 600
 .PHONY: test-long
 test-long: test
+	$(Q)$(MAKE) --no-print-directory test-nested
 	$(Q)$(MAKE) --no-print-directory test-crash KILLS=$(LONG_KILLS)
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_NAMES:%=fuzz-%) FUZZ_ARGS=-max_total_time=$(LONG_SECONDS)
 

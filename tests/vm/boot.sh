@@ -1,20 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Becomes the QEMU of one guest.
-# Usage: boot.sh --vm DIR --accel kvm|tcg --case TAR [--mem MIB] [--smp N] [--tenant SOCKET]
-#	[--drive FILE] [--append WORDS] [--monitor PIPE] [--survive-reset]
-#	--console CHARDEV --result CHARDEV
+# Usage: boot.sh --vm DIR --accel kvm|tcg --case TAR [--root IMAGE] [--mem MIB] [--smp N]
+#	[--tenant SOCKET] [--drive FILE] [--append WORDS] [--monitor PIPE] [--survive-reset]
+#	[--icount] --console CHARDEV --result CHARDEV
 # The disk has namespaces: 1 the root (shared, read-only), 2 the case as a tar, 3 --drive (raw,
-# read-only). There is no network. A panic reboots at once, and a reboot ends QEMU.
+# read-only). There is no network. A panic reboots at once, and a reboot ends QEMU. --icount:
+# under tcg the guest's time is the number of its instructions.
 set -euo pipefail
 
-vm='' accel='' case='' mem=256 smp=1 tenant='' drive='' append='' monitor=''
-reboot=-no-reboot console=null result=null
+vm='' accel='' case='' root='' mem=256 smp=1 tenant='' drive='' append='' monitor=''
+icount='' reboot=-no-reboot console=null result=null
 while [ $# -gt 0 ]; do
 	case $1 in
 	--vm) vm=$2 ;;
 	--accel) accel=$2 ;;
 	--case) case=$2 ;;
+	--root) root=$2 ;;
 	--mem) mem=$2 ;;
 	--smp) smp=$2 ;;
 	--tenant) tenant=$2 ;;
@@ -24,6 +26,7 @@ while [ $# -gt 0 ]; do
 	--console) console=$2 ;;
 	--result) result=$2 ;;
 	--survive-reset) reboot= && set -- - "$@" ;;
+	--icount) icount=1 && set -- - "$@" ;;
 	*)
 		echo "$0: $1?" >&2
 		exit 2
@@ -35,10 +38,15 @@ done
 args=(-nodefaults -display none -m "$mem" -smp "$smp" -nic none)
 [ -z "$reboot" ] || args+=("$reboot")
 if [ "$accel" = kvm ]; then
-	args+=(-accel kvm -cpu host)
+	args+=(-accel kvm -cpu "host${VM_CPU_LESS:-}")
 else
+	threads=multi
+	[ -z "$icount" ] || {
+		threads=single
+		args+=(-icount 'shift=0,sleep=off')
+	}
 	# Without "fast string" bits the guest copies 8 bytes, not 1, for each step that is emulated.
-	args+=(-accel 'tcg,thread=multi' -cpu 'max,-erms,-fsrm')
+	args+=(-accel "tcg,thread=$threads" -cpu 'max,-erms,-fsrm')
 fi
 
 namespace() {
@@ -46,7 +54,7 @@ namespace() {
 		-device "nvme-ns,drive=d$1,bus=nvme,nsid=$1")
 }
 args+=(-device 'nvme,id=nvme,serial=utmem')
-namespace 1 "$vm/root.img"
+namespace 1 "${root:-$vm/root.img}"
 namespace 2 "$case"
 [ -z "$drive" ] || namespace 3 "$drive"
 [ -z "$tenant" ] || args+=(-chardev "socket,path=$tenant,id=utmem"

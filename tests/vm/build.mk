@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 # The guest: a stock kernel, a root with our programs, and the cases that boot it.
-# make vm-image builds it; UTMEM_KDIR (headers), UTMEM_KERNEL (vmlinuz) and UTMEM_ACCEL (kvm|tcg)
+# make vm-image builds it, make vm-l1 the machine in which the nested ones run; UTMEM_KDIR (headers), UTMEM_KERNEL (vmlinuz) and UTMEM_ACCEL (kvm|tcg)
 # override what is found. What cannot be had here is written to $(VM_DIR)/unavailable, and the
 # cases skip with that reason.
 VM_DIR := $(B)/vm
-VM_TESTS := $(sort $(wildcard tests/vm/cases/*.sh))
-VM_BUILD := vm-image
+NESTED_TESTS := $(sort $(wildcard tests/vm/nested/*.sh))
+# One of them is for every day
+NESTED_SHORT := $(wildcard tests/vm/nested/a_doorbell_is_an_ioeventfd_and_an_interrupt_an_irqfd.sh)
+VM_TESTS := $(sort $(wildcard tests/vm/cases/*.sh)) $(NESTED_SHORT)
+VM_BUILD := vm-l1
 
 # tests/vm/guest/NAME.c becomes /bin/NAME in the guest
 VM_GUEST_PROGRAMS := $(patsubst tests/vm/guest/%.c,$(VM_DIR)/guest/%,$(sort $(wildcard tests/vm/guest/*.c)))
@@ -54,6 +57,25 @@ vm-image: $(REDIS_MODULE) $(VM_GUEST_PROGRAMS) $(VM_HOST_PROGRAMS) $(VM_BENCH)
 VM_KO := $(if $(VM_KVER),$(if $(wildcard guest/dev/build.mk),$(B)/dev/$(VM_KVER)/utmem.ko))
 vm-root: $(VM_KO)
 	@tests/vm/build-image.sh $(VM_DIR)/root.img $(VM_FILES) $(foreach k,$(VM_KO),$(k)=/lib/utmem.ko)
+
+# L1: the guest's files, the host's programs, QEMU. VM_L1_EXTRA: others, as /usr/sbin/bpftool=/bin/bpftool
+VM_L1_EXTRA ?=
+VM_L1_FILES := $(VM_FILES) $(B)/utmemd=/utmem/utmemd $(B)/utmemctl=/utmem/utmemctl \
+	$(foreach p,$(VM_BENCH),$(p)=/utmem/utmem-bench) \
+	$(foreach p,$(VM_HOST_PROGRAMS),$(p)=/utmem/vm/host/$(notdir $(p)))
+.PHONY: vm-l1
+vm-l1: vm-image $(B)/utmemd $(B)/utmemctl
+	@tests/vm/build-l1.sh $(VM_DIR) $(VM_L1_FILES) $(VM_L1_EXTRA)
+
+# KVM_MODULES=DIR: in L1, another KVM than the stock one
+.PHONY: test-nested nested
+test-nested: deps-test
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) vm-l1
+	@B=$(B) KVM_MODULES=$(KVM_MODULES) tests/run \
+		$(foreach t,$(NESTED_TESTS),$(if $(or $(if $(TEST),,all),$(findstring $(TEST),$(t))),$(t)))
+nested: deps-test
+	$(Q)$(MAKE) --no-print-directory vm-l1
+	@B=$(B) KVM_MODULES=$(KVM_MODULES) tests/vm/nested-shell.sh $(ARGS)
 
 # By hand, with the plain daemon. ARGS: the script's arguments, as ARGS='--mem 512'.
 .PHONY: vm demo vm-all

@@ -12,14 +12,16 @@ declare -A vm_tests
 log_bad='BUG:|WARNING:|Oops|general protection|INFO: (task|rcu)|rcu.*(stall|detected)|refcount_t|soft lockup|lockdep|circular locking|inconsistent lock|suspicious RCU|scheduling while atomic|sleeping function|UBSAN|KASAN|kmemleak|list_(add|del) corruption|bad page|Bad page|segfault at|traps:|Kernel panic|Call Trace'
 VM_LOG_ALLOW=${VM_LOG_ALLOW:-}
 
-# One line from the guest into $vm_line, its tests counted; fails at its end and at the deadline
+# One line from the guest into $vm_line, its tests counted; fails at its end and at the deadline.
+# A guest that is a script with tap.sh numbers its tests: these are counted anew.
+shopt -s extglob
 vm_read() {
 	local name=$1
 
 	vm_next "$name" || return 1
 	case $vm_line in
-	'ok '*) ok "$name: ${vm_line#ok }" ;;
-	'not ok '*) not_ok "$name: ${vm_line#not ok }" ;;
+	'ok '*) ok "$name: ${vm_line##ok ?(+([0-9]) - )}" ;;
+	'not ok '*) not_ok "$name: ${vm_line##not ok ?(+([0-9]) - )}" ;;
 	'end '*) ;;
 	*) echo "# $name: $vm_line" ;;
 	esac

@@ -20,23 +20,24 @@ vm_missing() {
 	fi
 }
 
-# vm_pack DIR [FILE...] <GUEST_SCRIPT: DIR/case.tar, which the guest unpacks in /run/case
+# vm_pack DIR [FILE|FOLDER...] <GUEST_SCRIPT: DIR/case.tar, which the guest unpacks in /run/case
 vm_pack() {
 	local dir=$1
 
 	shift
 	mkdir -p "$dir/case"
 	cat >"$dir/case/guest"
-	[ $# -eq 0 ] || cp "$@" "$dir/case"
+	[ $# -eq 0 ] || cp -r "$@" "$dir/case"
 	tar -C "$dir/case" -cf "$dir/case.tar" .
 }
 
 # vm_boot NAME [tenant=T] [mem=MIB] [smp=N] [drive=FILE] [append=WORDS] [seconds=N]
-#	[survive_reset=1] [file=PATH]... <GUEST_SCRIPT
+#	[survive_reset=1] [file=PATH]... [root=IMAGE] [icount=1] <GUEST_SCRIPT
 # seconds: from now until the guest must have ended. file: goes to /run/case in the guest.
+# VM_SECONDS and VM_APPEND are for all guests.
 vm_boot() {
-	local name=$1 dir=$tmp/vm.$1 tenant='' mem=256 smp=1 drive='' append='' seconds=120
-	local survive_reset='' word in out files=() args=()
+	local name=$1 dir=$tmp/vm.$1 tenant='' mem=256 smp=1 drive='' append='' root='' icount=''
+	local seconds=${VM_SECONDS:-120} survive_reset='' word in out files=() args=()
 
 	shift
 	rm -rf "$dir"
@@ -44,7 +45,7 @@ vm_boot() {
 		case $word in
 		tenant=*) tenant=$RUN/${word#*=}.ivshmem ;;
 		file=*) files+=("${word#*=}") ;;
-		mem=* | smp=* | drive=* | append=* | seconds=* | survive_reset=*)
+		mem=* | smp=* | drive=* | append=* | seconds=* | survive_reset=* | root=* | icount=*)
 			printf -v "${word%%=*}" %s "${word#*=}"
 			;;
 		*)
@@ -58,8 +59,10 @@ vm_boot() {
 	[ -z "$tenant" ] || args+=(--tenant "$tenant")
 	[ -z "$drive" ] || args+=(--drive "$drive")
 	[ -z "$survive_reset" ] || args+=(--survive-reset)
+	[ -z "$root" ] || args+=(--root "$root")
+	[ -z "$icount" ] || args+=(--icount)
 	"$vm_here/boot.sh" --vm "$VM_DIR" --accel "$ACCEL" --case "$dir/case.tar" --mem "$mem" \
-		--smp "$smp" --append "$append" --monitor "$dir/mon" "${args[@]}" \
+		--smp "$smp" --append "${VM_APPEND:-} $append" --monitor "$dir/mon" "${args[@]}" \
 		--console "file,path=$dir/console" --result stdio,signal=off \
 		<"$dir/in" >"$dir/out" 2>"$dir/qemu" &
 	vm_pid[$name]=$!

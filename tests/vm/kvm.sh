@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What KVM says of a guest, for cases that run in L1: its counters (debugfs) and its trace (ftrace).
+# Sourced by nested.sh.
+# shellcheck disable=SC2154,SC2034,SC2004 # machine.sh has vm_pid; arrays by reference, with words as keys
+
+kvm_tracing=/sys/kernel/debug/tracing
+
+# kvm_counters ARRAY NAME: into the associative array, all counters of the guest: exits,
+# mmio_exits, io_exits, irq_injections, hypercalls, ... summed over its CPUs
+kvm_counters() {
+	local -n kc_out=$1
+	local kc_file kc_value
+
+	kc_out=()
+	while IFS=: read -r kc_file kc_value; do
+		kc_out[${kc_file##*/}]=$kc_value
+	done < <(grep -s . /sys/kernel/debug/kvm/"${vm_pid[$2]}"-*/*)
+}
+
+# kvm_since ARRAY NAME: from what kvm_counters has put there to what has happened since
+kvm_since() {
+	local -n ks_array=$1
+	local ks_key
+	local -A ks_now
+
+	kvm_counters ks_now "$2"
+	for ks_key in "${!ks_now[@]}"; do
+		ks_array[$ks_key]=$((ks_now[$ks_key] - ${ks_array[$ks_key]:-0}))
+	done
+}
+
+# kvm_trace_start [FUNCTION|SYSTEM:EVENT]...: from now on; what was traced before is forgotten
+kvm_trace_start() {
+	local word tracer=nop
+
+	echo nop >$kvm_tracing/current_tracer
+	echo >$kvm_tracing/set_event
+	echo >$kvm_tracing/set_ftrace_filter
+	echo 8192 >$kvm_tracing/buffer_size_kb
+	for word in "$@"; do
+		case $word in
+		*:*) echo "$word" >>$kvm_tracing/set_event ;;
+		*) echo "$word" >>$kvm_tracing/set_ftrace_filter && tracer=function ;;
+		esac || return 1
+	done
+	echo $tracer >$kvm_tracing/current_tracer
+	echo >$kvm_tracing/trace
+	echo 1 >$kvm_tracing/tracing_on
+}
+
+# The end of it; what was traced is in $tmp/trace
+kvm_trace_stop() {
+	echo 0 >$kvm_tracing/tracing_on
+	cat $kvm_tracing/trace >"$tmp/trace"
+	echo >$kvm_tracing/set_event
+	echo nop >$kvm_tracing/current_tracer
+}
+
+# kvm_traced REGEX: how many lines of the trace have it
+kvm_traced() {
+	grep -cE -- "$1" "$tmp/trace"
+}
