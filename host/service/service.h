@@ -159,6 +159,10 @@ int utmem_window_admin_once(struct utmem_window *w, uint64_t serial, uint8_t opc
 
 /* Refuse new queues (state DRAINING), go on serving those that are there. */
 void utmem_window_draining(struct utmem_window *w);
+/* What the header offers from here on: a guest sees it when it looks next. */
+void utmem_window_offer(struct utmem_window *w, uint64_t features);
+/* The secret that its guest rings with by hypercall; 0: none. */
+uint64_t utmem_window_token(const struct utmem_window *w);
 /* Count the heartbeat up; call it every heartbeat_ms. */
 void utmem_window_heartbeat(struct utmem_window *w);
 

@@ -314,6 +314,19 @@ void utmem_window_draining(struct utmem_window *w)
 	utmem_store_release(&w->control->host.state, UTMEM_HOST_DRAINING);
 }
 
+void utmem_window_offer(struct utmem_window *w, uint64_t features)
+{
+	struct utmem_window_hdr *hdr = (struct utmem_window_hdr *)w->base;
+
+	w->cfg.features = features & OFFERED;
+	utmem_store_release(&hdr->features, w->cfg.features);
+}
+
+uint64_t utmem_window_token(const struct utmem_window *w)
+{
+	return w->cfg.doorbell_token;
+}
+
 void utmem_window_heartbeat(struct utmem_window *w)
 {
 	utmem_store_relaxed(&w->control->host.heartbeat, ++w->ledger->heartbeat);

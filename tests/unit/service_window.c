@@ -43,6 +43,41 @@ static void the_header_announces_limits_and_the_admin_queue(void **state)
 	assert_int_equal(rig->win[0].control->host.state, UTMEM_HOST_RUNNING);
 }
 
+/* Each worker says anew what it can hear, and may change its mind. */
+static void a_resumed_window_offers_what_its_new_host_can(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_window win = {.base = rig_map(MAX_LEN)};
+	struct utmem_window_config cfg = rig_config(rig, &win, MAX_LEN);
+	struct utmem_window_hdr *hdr = (void *)win.base;
+	void *ledger = rig_map(utmem_ledger_len(cfg.max_queues));
+
+	cfg.ledger = ledger;
+	cfg.ledger_len = utmem_ledger_len(cfg.max_queues);
+	cfg.features = UTMEM_FEAT_DOORBELL_MMIO | UTMEM_FEAT_DOORBELL_HYPERCALL;
+	assert_int_equal(attach(rig, &win, &cfg), 0);
+	assert_true(hdr->features == cfg.features);
+	utsvc_window_free(win.w);
+
+	hdr->features = ~0ull; /* the guest's scribbles */
+	cfg.resume = true;
+	cfg.features = UTMEM_FEAT_DOORBELL_MMIO;
+	cfg.doorbell_token = 1; /* the guest knows the first one */
+	assert_int_equal(attach(rig, &win, &cfg), 0);
+	assert_true(hdr->features == UTMEM_FEAT_DOORBELL_MMIO);
+	assert_true(utmem_window_token(win.w) == 0x1122334455667788ull);
+	assert_true(hdr->doorbell_token == utmem_window_token(win.w));
+
+	utmem_window_offer(win.w, ~0ull);
+	assert_true(hdr->features == (UTMEM_FEAT_DOORBELL_MMIO | UTMEM_FEAT_DOORBELL_HYPERCALL |
+				      UTMEM_FEAT_DOORBELL_EVENTFD));
+	utmem_window_offer(win.w, UTMEM_FEAT_DOORBELL_MMIO);
+	assert_true(hdr->features == UTMEM_FEAT_DOORBELL_MMIO);
+	utmem_window_detach(win.w);
+	munmap(ledger, utmem_ledger_len(cfg.max_queues));
+	munmap(win.base, MAX_LEN);
+}
+
 static void a_window_without_admin_queue_says_so(void **state)
 {
 	struct rig *rig = *state;
@@ -456,6 +491,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(the_header_announces_limits_and_the_admin_queue),
+		RIG_TEST(a_resumed_window_offers_what_its_new_host_can),
 		RIG_TEST(a_window_without_admin_queue_says_so),
 		RIG_TEST(window_sizes_are_powers_of_two_from_256_kib),
 		RIG_TEST(queue_numbers_and_alignment_are_checked),
