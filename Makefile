@@ -43,9 +43,10 @@ CLEAN	:=
 all: deps-build
 
 # What builds what; arrows run one way: everybody -> guest/ring, service -> pool,
-# utmemd -> service, pool; redis-module -> libutmem.
+# utmemd -> service, pool, kvm; redis-module -> libutmem.
 include host/pool/build.mk
 include host/service/build.mk
+include host/kvm/build.mk
 include libutmem/build.mk
 -include host/utmemd/build.mk
 -include host/utmemctl/build.mk
