@@ -28,7 +28,8 @@ struct daemon;
 struct server {
 	struct daemon *daemon;
 	struct utmem_service *service;
-	struct loop *loop; /* the doorbells of its windows, and, in the first one, all else */
+	struct loop *loop;	 /* the doorbells of its windows, and, in the first one, all else */
+	struct source hypercall; /* in the loop, where hypercalls are heard: hypercall.c */
 	uint32_t nr_windows;
 	uint64_t nr_sleeps;    /* times the thread slept for want of work */
 	uint64_t nr_doorbells; /* wake-ups by a doorbell */

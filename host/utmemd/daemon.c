@@ -13,9 +13,11 @@
 #include "host/utmemd/arena.h"
 #include "host/utmemd/client.h"
 #include "host/utmemd/daemon.h"
+#include "host/utmemd/hypercall.h"
 #include "host/utmemd/ivshmem.h"
 #include "host/utmemd/log.h"
 #include "host/utmemd/pool_options.h"
+#include "host/utmemd/privilege.h"
 #include "host/utmemd/tenant.h"
 #include "host/utmemd/window.h"
 
@@ -217,10 +219,27 @@ static int peers_open(struct daemon *d)
 		err = control_open(&d->control, d);
 	if (err)
 		return err;
+	hypercall_sweep(d);
 	deposit_sweep(&d->deposit);
 	err = check_descriptors(d);
 	if (err && !d->deposit.life.resumed)
 		control_close(&d->control);
+	return err;
+}
+
+/* Nothing that a guest may have written, an arena's file among it, is read before privilege is gone. */
+static int privileged_open(struct daemon *d)
+{
+	int err = hypercall_open(d);
+
+	if (err)
+		return err;
+	err = privilege_drop();
+	if (!err)
+		return 0;
+	log_error("capabilities cannot be dropped: %s", strerror(-err));
+	if (!d->deposit.life.resumed)
+		hypercall_close(d);
 	return err;
 }
 
@@ -237,9 +256,12 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 	err = deposit_open(&d->deposit, link);
 	if (err)
 		return err;
-	err = registry_open(d);
+	err = privileged_open(d);
 	if (err)
 		goto err_deposit;
+	err = registry_open(d);
+	if (err)
+		goto err_hypercall;
 	err = engine_open(d);
 	if (err)
 		goto err_registry;
@@ -249,9 +271,12 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 	err = services_open(d);
 	if (err)
 		goto err_events;
-	err = pressure_open(&d->pressure, d);
+	err = hypercall_serve(d);
 	if (err)
 		goto err_services;
+	err = pressure_open(&d->pressure, d);
+	if (err)
+		goto err_hypercalls;
 	err = peers_open(d);
 	if (!err)
 		return 0;
@@ -261,6 +286,8 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 
 	tenants_close(d);
 	pressure_close(&d->pressure, d);
+err_hypercalls:
+	hypercall_unserve(d);
 err_services:
 	crew_close(d);
 err_events:
@@ -271,6 +298,9 @@ err_engine:
 err_registry:
 	if (!d->deposit.life.resumed)
 		registry_close(d);
+err_hypercall:
+	if (!d->deposit.life.resumed)
+		hypercall_close(d);
 err_deposit:
 	deposit_close(&d->deposit);
 	return err;
@@ -282,9 +312,11 @@ void daemon_exit(struct daemon *d)
 	pressure_close(&d->pressure, d);
 	registry_save_last(d);
 	tenants_close(d);
+	hypercall_unserve(d);
 	crew_close(d);
 	events_close(d);
 	engine_close(d);
 	registry_close(d);
+	hypercall_close(d);
 	deposit_close(&d->deposit);
 }

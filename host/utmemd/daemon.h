@@ -13,6 +13,7 @@
 #include "host/utmemd/control.h"
 #include "host/utmemd/crew.h"
 #include "host/utmemd/deposit.h"
+#include "host/utmemd/hypercall.h"
 #include "host/utmemd/listener.h"
 #include "host/utmemd/loop.h"
 #include "host/utmemd/options.h"
@@ -49,6 +50,7 @@ struct daemon {
 	struct utmem_engine *engine;
 	struct loop loop;
 	struct crew crew;
+	struct hypercall hypercall;
 	struct source beat; /* timer */
 	struct source link; /* to the supervisor */
 	struct tenant_list tenants;

@@ -12,6 +12,7 @@
  *	vm/TENANT		connection, window, doorbell, ledger, vectors
  *	client/N		connection, and after HELLO window, doorbell, ledger, dance
  *	wake/N/QUEUE		wake-up of a client's queue
+ *	doorbell/tracepoint/N	the BPF program that hears hypercalls, its maps; meta: what they are
  *	control/upgrade		the operator who waits for an upgrade
  */
 #ifndef UTMEMD_DEPOSIT_H

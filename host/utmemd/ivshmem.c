@@ -18,6 +18,7 @@
 
 #include "host/pool/failpoint.h"
 #include "host/utmemd/daemon.h"
+#include "host/utmemd/hypercall.h"
 #include "host/utmemd/fdpass.h"
 #include "host/utmemd/ivshmem.h"
 #include "host/utmemd/tenant.h"
@@ -231,6 +232,8 @@ static int vm_begin(struct vm *vm)
 		goto err_vectors;
 	err = vm_keep(vm);
 	if (!err)
+		hypercall_join(&vm->window, vm->src.fd);
+	if (!err)
 		err = greet(vm);
 	if (!err)
 		err = vm_listen(vm);
@@ -342,6 +345,7 @@ static int take_up(struct tenant *t, const struct kept_item *item, const struct 
 	err = window_resume(&vm->window, t, &spec, item->fds + VM_FD_WINDOW);
 	if (err)
 		goto err_listen;
+	hypercall_join(&vm->window, vm->src.fd);
 	*out = vm;
 	return 0;
 

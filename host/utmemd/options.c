@@ -58,6 +58,8 @@ static const struct option_def table[] = {
 	 "that serve, each its own windows"},
 	{"poll-usecs", "N", OPTION_COUNT, AT(poll_usecs), "50", 0, 1000000, NULL,
 	 "how long to look for more work before sleeping"},
+	{"doorbell", "HOW", OPTION_CHOICE, AT(doorbell), "auto", 0, 0, "auto mmio hypercall",
+	 "how VMs wake a thread: by hypercall where the host allows, mmio alone, or hypercall"},
 	{"heartbeat-ms", "N", OPTION_COUNT, AT(heartbeat_ms), "1000", 10, 60000, NULL,
 	 "period of the sign of life in every window"},
 	{"pressure", "WHEN", OPTION_PRESSURE, AT(pressure), "off", 0, 0, NULL,
@@ -274,6 +276,7 @@ void options_exit(struct options *o)
 	free(o->state_dir);
 	free(o->arena_file);
 	free(o->arena_pages);
+	free(o->doorbell);
 	free(o->pressure_file);
 	free(o->engine);
 	free(o->compress);

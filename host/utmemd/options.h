@@ -44,6 +44,7 @@ struct options {
 	uint64_t max_clients;	/* per tenant */
 	uint64_t threads;	/* that serve; at most THREADS_MAX */
 	uint64_t poll_usecs;
+	char *doorbell;
 	uint64_t heartbeat_ms;
 	struct pressure_option pressure;
 	uint64_t pressure_step; /* bytes */

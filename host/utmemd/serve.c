@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "host/utmemd/daemon.h"
+#include "host/utmemd/hypercall.h"
 #include "host/utmemd/serve.h"
 #include "host/utmemd/window.h"
 
@@ -24,11 +25,15 @@ static uint64_t clock_ns(void)
 /* NEED_KICK is set while we sleep, and only then: a submitter rings only for a sleeper. */
 static void sleep_for_event(struct server *v, const struct serve_ways *ways)
 {
-	if (utmem_service_arm(v->service))
+	hypercall_sleep(v);
+	if (utmem_service_arm(v->service)) {
+		hypercall_awake(v);
 		return;
+	}
 	v->nr_sleeps++;
 	ways->sleep(v);
 	utmem_service_disarm(v->service);
+	hypercall_awake(v);
 	if (ways->awake)
 		ways->awake(v);
 }

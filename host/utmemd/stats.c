@@ -12,6 +12,7 @@
 
 #include "host/utmemd/client.h"
 #include "host/utmemd/daemon.h"
+#include "host/utmemd/hypercall.h"
 #include "host/utmemd/ivshmem.h"
 #include "host/utmemd/pool_options.h"
 #include "host/utmemd/stats.h"
@@ -31,6 +32,7 @@ struct host_stat {
 	struct daemon_recovery recovery;
 	uint64_t tenants, vms, clients;
 	uint64_t threads, nr_sleeps, nr_doorbells;
+	struct doorbell_counters hypercalls;
 	uint64_t worker_pid, death_signal, death_exit, death_time, kept_fds, epoch;
 };
 
@@ -57,6 +59,10 @@ static const struct metric host_metrics[] = {
 	HOST("threads", threads),
 	HOST("sleeps", nr_sleeps),
 	HOST("doorbells", nr_doorbells),
+	HOST("hypercalls_rung", hypercalls.nr_rung),
+	HOST("hypercalls_awake", hypercalls.nr_awake),
+	HOST("hypercalls_bad_token", hypercalls.nr_bad_token),
+	HOST("hypercalls_foreign", hypercalls.nr_foreign),
 	HOST("malformed", service.nr_malformed),
 	HOST("broken", service.nr_broken),
 	HOST("value_in_bytes", service.value_bytes_in),
@@ -194,11 +200,13 @@ static void add_servers(struct host_stat *stat, const struct crew *crew)
 cJSON *stats_host(struct daemon *d)
 {
 	struct host_stat stat = {.daemon = d->counters};
+	cJSON *o = cJSON_CreateObject();
 	struct tenant *t;
 
 	add_lives(&stat, d);
 	crew_stat(&d->crew, &stat.service);
 	add_servers(&stat, &d->crew);
+	hypercall_stat(d, &stat.hypercalls);
 	utmem_ops(d->engine)->stat(d->engine, &stat.engine);
 	TAILQ_FOREACH(t, &d->tenants, link)
 	{
@@ -206,7 +214,11 @@ cJSON *stats_host(struct daemon *d)
 		stat.vms += t->vm != NULL;
 		stat.clients += t->nr_clients;
 	}
-	return add_metrics(cJSON_CreateObject(), host_metrics, NR(host_metrics), &stat);
+	if (o && !cJSON_AddStringToObject(o, "doorbell", hypercall_name(d))) {
+		cJSON_Delete(o);
+		return NULL;
+	}
+	return add_metrics(o, host_metrics, NR(host_metrics), &stat);
 }
 
 static void add_window(struct tenant_stat *stat, const struct window *w)
@@ -218,7 +230,7 @@ static void add_window(struct tenant_stat *stat, const struct window *w)
 	utmem_window_stat(w->served, &one);
 	stats_sum(&stat->service, &one.counters);
 	stat->queues += one.nr_queues;
-	stat->doorbells += w->nr_doorbells;
+	stat->doorbells += w->nr_doorbells + hypercall_rung(w);
 }
 
 /* What values of shared content take is no pool's. */

@@ -11,6 +11,7 @@
 
 #include "host/utmemd/client.h"
 #include "host/utmemd/daemon.h"
+#include "host/utmemd/hypercall.h"
 #include "host/utmemd/fdpass.h"
 #include "host/utmemd/ivshmem.h"
 #include "host/utmemd/stats.h"
@@ -318,5 +319,5 @@ void tenant_count(struct tenant *t, const struct window *w)
 
 	utmem_window_stat(w->served, &stat);
 	stats_sum(&t->past, &stat.counters);
-	t->past_doorbells += w->nr_doorbells;
+	t->past_doorbells += w->nr_doorbells + hypercall_rung(w);
 }

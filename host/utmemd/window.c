@@ -9,11 +9,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "host/utmemd/daemon.h"
+#include "host/utmemd/hypercall.h"
 #include "host/utmemd/tenant.h"
 #include "host/utmemd/window.h"
 
@@ -171,6 +173,16 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* 0 would look unset. */
+static uint64_t token_new(void)
+{
+	uint64_t token;
+
+	while (getrandom(&token, sizeof(token), 0) != sizeof(token) || !token)
+		;
+	return token;
+}
+
 static int service_attach(struct window *w, const struct window_spec *spec, bool resume)
 {
 	const struct options *opt = w->tenant->daemon->opt;
@@ -179,6 +191,7 @@ static int service_attach(struct window *w, const struct window_spec *spec, bool
 		.len = w->len,
 		.tenant = w->tenant->pools,
 		.features = spec->features,
+		.doorbell_token = token_new(),
 		.heartbeat_ms = (uint32_t)opt->heartbeat_ms,
 		.max_queues = (uint32_t)opt->max_queues,
 		.admin_queue = spec->admin_queue,
@@ -281,6 +294,7 @@ void window_close(struct window *w)
 {
 	LIST_REMOVE(w, link);
 	tenant_count(w->tenant, w);
+	hypercall_leave(w);
 	utmem_window_detach(w->served);
 	w->server->nr_windows--;
 	doorbell_close(w);

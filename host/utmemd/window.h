@@ -48,6 +48,7 @@ struct window {
 	bool peer_left;		/* the peer ended the connection, or it was of no use any more */
 	struct server *server;	/* who drains it, all its life */
 	struct source doorbell; /* eventfd */
+	bool joined;		/* it may be rung by hypercall, too: hypercall.c */
 	uint64_t nr_doorbells;
 	void (*wake)(struct window *w, uint32_t queue_id, uint32_t irq_vector);
 	struct utmem_window *served;

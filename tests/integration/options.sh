@@ -63,6 +63,7 @@ wrong 2 'utmemd: --threads: 65 is not in 1 .. 64' --threads 65
 wrong 2 'utmemd: --poll-usecs: 1000001 is not in 0 .. 1000000' --poll-usecs 1000001
 wrong 2 'utmemd: --poll-usecs: 5k is no number' --poll-usecs 5k
 wrong 2 'utmemd: --save-memory: 1023k is not in 1m .. 1t' --save-memory 1023k
+wrong 2 'utmemd: --doorbell: bell is none of: auto mmio hypercall' --doorbell bell
 wrong 2 'utmemd: --heartbeat-ms: 9 is not in 10 .. 60000' --heartbeat-ms 9
 wrong 2 'utmemd: --heartbeat-ms: 60001 is not in 10 .. 60000' --heartbeat-ms 60001
 wrong 2 'utmemd: --socket-mode: 1000 is not in 0 .. 0777' --socket-mode 1000
