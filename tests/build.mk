@@ -23,7 +23,7 @@ TEST_DEPS := $(LIBUTMEM_A) $(LIBSERVICE) $(LIBPOOL)
 $(B)/tests/%: $(B)/obj/tests/%.o $(TEST_DEPS)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ULDFLAGS) -o $@ $< $(TEST_DEPS) $(LIBPOOL_LIBS) -lcmocka
+	$(Q)$(CC) $(ULDFLAGS) -o $@ $< $(TEST_DEPS) $(LIBPOOL_LIBS) $(LDLIBS) -lcmocka
 
 # Parts of utmemd that stand alone
 UTMEMD_PARTS := $(patsubst %,$(B)/obj/host/utmemd/%.o,dance fdpass keeper kept \
@@ -32,6 +32,14 @@ $(B)/tests/unit/utmemd_%: $(B)/obj/tests/unit/utmemd_%.o $(UTMEMD_PARTS) $(LIBPO
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ULDFLAGS) -o $@ $^ $(LIBPOOL_LIBS) -lcmocka
+
+$(B)/tests/unit/kvm_%: $(B)/obj/tests/unit/kvm_%.o $(LIBKVM)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ULDFLAGS) -o $@ $^ $(LIBKVM_LIBS) -lcmocka
+
+# It runs the daemon's BPF program itself
+$(B)/tests/integration/hypercall: LDLIBS := $(LIBKVM_LIBS)
 
 # Their system calls can be made to fail, or to be the process's last
 WRAPPED := openat write fsync linkat renameat unlinkat

@@ -155,33 +155,45 @@ static void way_close(struct hypercall *h)
 	h->way = NULL;
 }
 
-static int listen_and_keep(struct daemon *d)
+/* 0, and it is kept as it is now; -ENOENT: nothing has changed. */
+static int listen_from_now(struct daemon *d)
 {
 	struct doorbell_way *y = d->hypercall.way;
-	int err = y->listens ? 0 : y->ops->listen(y), kept = keep(d);
+	int err = y->ops->listen(y);
 
-	return err ? err : kept;
+	return err ? err : keep(d);
 }
 
 /* KVM's own way is the cheapest, where there is one. */
 static int by_kvm(struct daemon *d)
 {
-	struct hypercall *h = &d->hypercall;
-	int err = doorbell_by_kvm.open(&h->way, (uint32_t)d->opt->threads);
+	int err = doorbell_by_kvm.open(&d->hypercall.way, (uint32_t)d->opt->threads);
 
-	return err ? err : listen_and_keep(d);
+	return err ? err : listen_from_now(d);
 }
 
-/* One that does not listen yet stays: KVM may be loaded later. */
+static int tracepoint_new(struct daemon *d)
+{
+	int err = doorbell_by_tracepoint.open(&d->hypercall.way, (uint32_t)d->opt->threads);
+
+	if (err)
+		return err;
+	err = listen_from_now(d);
+	/* It stays: KVM may be loaded later. */
+	if (err == -ENOENT)
+		return keep(d) ? -EIO : err;
+	return err;
+}
+
 static int by_tracepoint(struct daemon *d)
 {
 	struct hypercall *h = &d->hypercall;
-	int err = resume(d);
+	int err;
 
-	if (err)
-		err = doorbell_by_tracepoint.open(&h->way, (uint32_t)d->opt->threads);
-	if (!err)
-		err = listen_and_keep(d);
+	if (resume(d))
+		err = tracepoint_new(d);
+	else
+		err = h->way->listens ? 0 : listen_from_now(d);
 	if (h->way && err && err != -ENOENT) {
 		unkeep(d);
 		way_close(h);
@@ -319,7 +331,7 @@ static bool is_live(struct daemon *d)
 
 	if (!h->way || h->way->listens)
 		return h->way;
-	if (listen_and_keep(d))
+	if (listen_from_now(d))
 		return false;
 	tell_way(d);
 	return true;
