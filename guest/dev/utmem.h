@@ -15,6 +15,7 @@
  *	utmem_admin.lock	one admin request at a time
  *	utmem_vector.lock	queues that an interrupt looks at	(irq-safe)
  *	utmem_batch.lock	requests that wait for a doorbell	(irq-safe)
+ *	utmem_trust.lock	whether hypercalls are answered		(irq-safe)
  * User memory is touched under none of them and outside of enter() and leave(): who serves a fault
  * may take for ever, and remove() must not wait for him.
  */
@@ -32,6 +33,7 @@
 #include <linux/poll.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
+#include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -44,6 +46,9 @@
 #define UTMEM_VECTORS_MAX 8	    /* MSI-X vectors taken when the device has so many */
 #define UTMEM_BATCH_MAX_INIT 32u    /* requests per doorbell, until sysfs says otherwise */
 #define UTMEM_BATCH_USECS_INIT 50u  /* longest wait for more requests */
+#define UTMEM_ANSWER_MSECS 10u	    /* longest sleep after a doorbell by hypercall */
+#define UTMEM_UNANSWERED_MAX 3u	    /* hypercalls in a row that may wake nobody */
+#define UTMEM_RETRY_MSECS 10000u    /* then this long by MMIO alone */
 #define UTMEM_HELLO_MSECS 5000u	    /* probe: longest wait for the host's answer */
 #define UTMEM_ADMIN_MSECS 10000u    /* longest wait for one admin request */
 #define UTMEM_ADMIN_LOOK_MSECS 100u /* so often it is looked for without an interrupt */
@@ -60,6 +65,8 @@ struct utmem_counters {
 	atomic64_t interrupts;
 	atomic64_t deferred;
 	atomic64_t awake;
+	atomic64_t hypercalls;
+	atomic64_t unanswered;
 };
 
 /* The admin queue: both guest ends of queue 0. */
@@ -86,10 +93,49 @@ struct utmem_batch {
 	u32 limit;		    /* least batch_max of those who wait */
 	ktime_t due;		    /* earliest end of patience of those who wait */
 	struct utmem_queue *oldest; /* whose doorbell it is when the timer rings; may be NULL */
+	struct utmem_queue *asker;  /* on whose behalf the last hypercall was made; may be NULL */
 	struct hrtimer timer;
-	u32 rung; /* the host's sleep that has been rung for; not under lock, utmem_doorbell.c's */
 	struct utmem_dev *dev;
 	u32 slot;
+};
+
+/* How the host is woken; the values go to trace events. */
+enum utmem_ring {
+	UTMEM_RING_NONE, /* it is awake, or somebody has rung for this sleep */
+	UTMEM_RING_MMIO,
+	UTMEM_RING_HYPERCALL,
+};
+
+/* A sleep of the host that the holder has promised to end. */
+struct utmem_kick {
+	u32 sleep; /* as in utmem_svc_line.flags */
+	enum utmem_ring how;
+};
+
+/* The doorbell of one service slot. Without a lock: each word says something by itself. */
+struct utmem_bell {
+	u32 rung;		  /* the host's sleep that has been rung for, or soon will be */
+	u32 asked;		  /* the last one by hypercall ... */
+	unsigned long asked_at;	  /* ... and jiffies of that */
+	struct timer_list answer; /* looks whether it has ended */
+	struct utmem_dev *dev;
+	u32 slot;
+};
+
+/* sysfs doorbell */
+enum utmem_doorbell_mode {
+	UTMEM_DOORBELL_AUTO,	  /* by hypercall where the host offers it, and answers */
+	UTMEM_DOORBELL_BY_MMIO,	  /* never by hypercall */
+	UTMEM_DOORBELL_INSISTING, /* "hypercall": where the host offers it, answered or not */
+};
+
+/* Are hypercalls answered? Of the host's life that has this epoch and these features. */
+struct utmem_trust {
+	spinlock_t lock; /* for writers; readers take each word as it is */
+	u32 misses;	 /* in a row */
+	u32 epoch;
+	u64 features;
+	unsigned long retry_at; /* jiffies; when there are too many misses */
 };
 
 struct utmem_vector {
@@ -115,17 +161,20 @@ struct utmem_dev {
 	phys_addr_t window_phys;
 	void *window;
 	struct utmem_control *control;
-	struct utmem_window_hdr hdr; /* our copy, checked; only epoch is read again */
+	struct utmem_window_hdr hdr; /* our copy, checked; only epoch and features are read again */
 	u64 features;		     /* accepted */
 	unsigned int nr_vectors;
 	atomic_t next_vector;
 	struct utmem_vector vectors[UTMEM_VECTORS_MAX];
 	struct utmem_admin admin;
 	struct utmem_batch batches[UTMEM_SVC_MAX];
+	struct utmem_bell bells[UTMEM_SVC_MAX];
+	struct utmem_trust trust;
 
 	/* Device defaults, from sysfs; read without a lock */
 	u32 batch_max;
 	u32 batch_usecs;
+	u32 doorbell; /* enum utmem_doorbell_mode */
 	struct utmem_counters counters;
 
 	struct mutex lock;
@@ -230,6 +279,7 @@ int utmem_window_recognise(struct device *parent, const void *window);
 int utmem_window_check(struct utmem_dev *dev, u64 bar_len);
 /* The host's, now. */
 u32 utmem_epoch(const struct utmem_dev *dev);
+u64 utmem_features_now(const struct utmem_dev *dev);
 /* Tell the host that a new life begins, wait for its answer. -ESHUTDOWN, -ETIMEDOUT. */
 int utmem_window_hello(struct utmem_dev *dev);
 /* 0, -ESHUTDOWN the daemon ended in good order, -ETIMEDOUT its heartbeat stands still. */
@@ -292,13 +342,24 @@ int utmem_batch_check(u32 batch_max, u32 batch_usecs);
 
 /* ---- utmem_doorbell.c ---- */
 
-/* Ring service slot @slot, asleep or not. Any context. */
-void utmem_doorbell_ring(struct utmem_dev *dev, u32 slot);
+void utmem_doorbell_init(struct utmem_dev *dev);
+/* The operator's word. Process context. */
+void utmem_doorbell_set(struct utmem_dev *dev, enum utmem_doorbell_mode mode);
+/* Nobody claims or rings any more, but for utmem_doorbell_control(). Sleeps. */
+void utmem_doorbell_exit(struct utmem_dev *dev);
+/* Can this machine make hypercalls at all? */
+bool utmem_doorbell_hypercalls(void);
+/* What holds now. Any context. */
+enum utmem_ring utmem_doorbell_now(struct utmem_dev *dev);
 /*
- * Ring when the host sleeps and nobody has rung for this sleep yet. Full barrier between all
- * earlier stores and the look. Any context. Return: rung now.
+ * Does anybody have to ring slot @slot, for the host sleeps and nobody has done so for this sleep?
+ * Full barrier between all earlier stores and the look. Unless how is NONE, the caller rings at
+ * once, with preemption or interrupts off: others rely on it. Any context.
  */
-bool utmem_doorbell_kick(struct utmem_dev *dev, u32 slot);
+struct utmem_kick utmem_doorbell_claim(struct utmem_dev *dev, u32 slot);
+void utmem_doorbell_ring(struct utmem_dev *dev, u32 slot, struct utmem_kick kick);
+/* For hello and control requests, by MMIO alone. @always: asleep or not. Any context. */
+void utmem_doorbell_control(struct utmem_dev *dev, bool always);
 
 /* ---- utmem_chrdev.c, utmem_sysfs.c ---- */
 

@@ -89,7 +89,7 @@ static int utmem_admin_post(struct utmem_dev *dev, u8 opcode, const void *payloa
 	sqe->data_off = slot_of(a, *seq) * a->slot_len;
 	sqe->len = len;
 	utmem_sq_publish(&a->sq);
-	utmem_doorbell_kick(dev, 0);
+	utmem_doorbell_control(dev, false);
 	return 0;
 }
 
@@ -232,7 +232,7 @@ static int utmem_admin_call_locked(struct utmem_dev *dev, u8 opcode, void *paylo
 		return err;
 	if (a->silent) {
 		/* It would come after the one that went unanswered. */
-		utmem_doorbell_kick(dev, 0);
+		utmem_doorbell_control(dev, false);
 		return -ETIMEDOUT;
 	}
 	err = utmem_admin_post(dev, opcode, payload, len, &seq);
@@ -264,7 +264,7 @@ int utmem_admin_call(struct utmem_dev *dev, u8 opcode, void *payload, u32 len, u
 	if (!a->broken)
 		utmem_admin_post_doomed(dev, 0);
 	mutex_unlock(&a->lock);
-	trace_utmem_admin(dev->id, opcode, err);
+	trace_admin(dev->id, opcode, err);
 	return err;
 }
 
@@ -300,7 +300,7 @@ void utmem_admin_destroy_queue(struct utmem_dev *dev, u32 queue_id)
 	mutex_lock(&dev->admin.lock);
 	err = utmem_admin_destroy_locked(dev, queue_id);
 	mutex_unlock(&dev->admin.lock);
-	trace_utmem_admin(dev->id, UTMEM_OP_DESTROY_QUEUE, err);
+	trace_admin(dev->id, UTMEM_OP_DESTROY_QUEUE, err);
 	if (err)
 		dev_warn(&dev->pdev->dev, "queue %u: cannot be destroyed: %d\n", queue_id, err);
 }

@@ -35,21 +35,41 @@ u32 utmem_batch_usecs(const struct utmem_queue *q)
 	return own == UTMEM_BATCH_DEFAULT ? READ_ONCE(q->dev->batch_usecs) : own;
 }
 
+/* What is to be done when the lock has been let go. */
+struct due {
+	bool told; /* there is */
+	struct utmem_kick kick;
+	u32 pending;
+};
+
 /*
  * Everything that is pending is told, or need not be. On behalf of @q, NULL when the one that waited
- * longest has gone meanwhile. b->lock.
+ * longest has gone meanwhile. b->lock; interrupts stay off until utmem_batch_ring().
  */
-static void ring(struct utmem_batch *b, struct utmem_queue *q)
+static struct due utmem_batch_take(struct utmem_batch *b, struct utmem_queue *q)
 {
-	bool rung = utmem_doorbell_kick(b->dev, b->slot);
+	struct due due = {true, utmem_doorbell_claim(b->dev, b->slot), b->pending};
 
-	trace_utmem_ring(b->dev->id, b->slot, b->pending, rung);
-	if (rung)
+	if (due.kick.how != UTMEM_RING_NONE)
 		utmem_count(b->dev, q, doorbells, 1);
 	else if (b->pending)
 		utmem_count(b->dev, q, awake, 1);
+	if (due.kick.how == UTMEM_RING_HYPERCALL) {
+		utmem_count(b->dev, q, hypercalls, 1);
+		b->asker = q;
+	}
 	b->pending = 0;
 	b->oldest = NULL;
+	return due;
+}
+
+/* Outside of the lock: it takes as long as the host's processor has to be entered and left. */
+static void utmem_batch_ring(struct utmem_batch *b, struct due due)
+{
+	if (!due.told)
+		return;
+	utmem_doorbell_ring(b->dev, b->slot, due.kick);
+	trace_kick(b->dev->id, b->slot, due.pending, due.kick.how);
 }
 
 /* @n more; the least patient of those who wait decides. b->lock. */
@@ -79,12 +99,22 @@ static bool has_unserved(const struct utmem_queue *q)
 	return w.unserved;
 }
 
+/* They wait for others; the timer rings for the least patient. b->lock. */
+static void utmem_batch_defer(struct utmem_batch *b, struct utmem_queue *q)
+{
+	utmem_count(b->dev, q, deferred, 1);
+	if (!hrtimer_is_queued(&b->timer) || b->due < hrtimer_get_expires(&b->timer))
+		hrtimer_start(&b->timer, b->due, HRTIMER_MODE_ABS);
+}
+
 void utmem_batch_enter(struct utmem_queue *q, u32 n, bool now)
 {
 	struct utmem_batch *b = &q->dev->batches[q->svc_slot];
+	struct due due = {};
 	unsigned long flags;
 
-	spin_lock_irqsave(&b->lock, flags);
+	local_irq_save(flags);
+	spin_lock(&b->lock);
 	if (n) {
 		add(b, q, n);
 		now |= !utmem_batch_usecs(q);
@@ -92,24 +122,28 @@ void utmem_batch_enter(struct utmem_queue *q, u32 n, bool now)
 	if (now ? b->pending || has_unserved(q) : b->pending >= b->limit) {
 		/* A timer that is already running finds nothing pending, or rings for a later one too early. */
 		hrtimer_try_to_cancel(&b->timer);
-		ring(b, q);
+		due = utmem_batch_take(b, q);
 	} else if (n) {
-		utmem_count(b->dev, q, deferred, 1);
-		if (!hrtimer_is_queued(&b->timer) || b->due < hrtimer_get_expires(&b->timer))
-			hrtimer_start(&b->timer, b->due, HRTIMER_MODE_ABS);
+		utmem_batch_defer(b, q);
 	}
-	spin_unlock_irqrestore(&b->lock, flags);
+	spin_unlock(&b->lock);
+	utmem_batch_ring(b, due);
+	local_irq_restore(flags);
 }
 
 static enum hrtimer_restart patience_ends(struct hrtimer *timer)
 {
 	struct utmem_batch *b = container_of(timer, struct utmem_batch, timer);
+	struct due due = {};
 	unsigned long flags;
 
-	spin_lock_irqsave(&b->lock, flags);
+	local_irq_save(flags);
+	spin_lock(&b->lock);
 	if (b->pending)
-		ring(b, b->oldest);
-	spin_unlock_irqrestore(&b->lock, flags);
+		due = utmem_batch_take(b, b->oldest);
+	spin_unlock(&b->lock);
+	utmem_batch_ring(b, due);
+	local_irq_restore(flags);
 	return HRTIMER_NORESTART;
 }
 
@@ -120,6 +154,8 @@ void utmem_batch_forget(struct utmem_queue *q)
 	spin_lock_irq(&b->lock);
 	if (b->oldest == q)
 		b->oldest = NULL;
+	if (b->asker == q)
+		b->asker = NULL;
 	spin_unlock_irq(&b->lock);
 }
 

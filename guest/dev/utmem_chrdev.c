@@ -56,6 +56,9 @@ static int ioc_info(struct utmem_file *f, union argument *arg)
 		.max_value_len = dev->hdr.max_value_len,
 		.batch_max = READ_ONCE(dev->batch_max),
 		.batch_usecs = READ_ONCE(dev->batch_usecs),
+		.doorbell = utmem_doorbell_now(dev) == UTMEM_RING_HYPERCALL
+				    ? UTMEM_DOORBELL_HYPERCALL
+				    : UTMEM_DOORBELL_MMIO,
 	};
 	return 0;
 }
@@ -195,6 +198,8 @@ static void read_counters(struct utmem_counters *c, struct utmem_ioc_counters *o
 	out->interrupts = atomic64_read(&c->interrupts);
 	out->deferred = atomic64_read(&c->deferred);
 	out->awake = atomic64_read(&c->awake);
+	out->hypercalls = atomic64_read(&c->hypercalls);
+	out->unanswered = atomic64_read(&c->unanswered);
 }
 
 static int ioc_stats(struct utmem_file *f, union argument *arg)

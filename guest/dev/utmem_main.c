@@ -27,6 +27,7 @@ static void dev_init(struct utmem_dev *dev)
 		INIT_LIST_HEAD(&dev->vectors[i].queues);
 		dev->vectors[i].dev = dev;
 	}
+	utmem_doorbell_init(dev);
 	utmem_batch_init(dev);
 	utmem_pulse_init(dev);
 	dev->batch_max = UTMEM_BATCH_MAX_INIT;

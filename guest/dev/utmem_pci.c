@@ -260,6 +260,7 @@ static void utmem_take_down(struct utmem_dev *dev)
 	utmem_chrdev_zap(dev);
 	utmem_pulse_stop(dev);
 	utmem_batch_exit(dev);
+	utmem_doorbell_exit(dev);
 	destroy_queues(dev);
 	utmem_admin_exit(dev);
 	free_vectors(dev, dev->nr_vectors);

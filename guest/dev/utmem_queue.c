@@ -361,7 +361,7 @@ static int utmem_queue_submit_and_wait(struct utmem_queue *q, const struct utmem
 
 	if (err && !e->min_complete)
 		return err;
-	trace_utmem_enter(q->dev->id, q->id, e->to_submit, e->min_complete);
+	trace_submit(q->dev->id, q->id, e->to_submit, e->min_complete);
 	if (!err)
 		utmem_batch_enter(q, e->to_submit, e->min_complete || e->flags & UTMEM_ENTER_FLUSH);
 	return e->min_complete ? utmem_queue_wait_until(q, e->min_complete, e->timeout_ns) : 0;

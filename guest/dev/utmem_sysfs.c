@@ -61,6 +61,36 @@ static ssize_t batch_usecs_store(struct device *device, struct device_attribute 
 }
 static DEVICE_ATTR_RW(batch_usecs);
 
+static const char *const doorbell_modes[] = {
+	[UTMEM_DOORBELL_AUTO] = "auto",
+	[UTMEM_DOORBELL_BY_MMIO] = "mmio",
+	[UTMEM_DOORBELL_INSISTING] = "hypercall",
+};
+
+/* What is set, and in brackets how the next doorbell would ring. */
+static ssize_t doorbell_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct utmem_dev *dev = to_utmem(device);
+	bool hypercall = utmem_doorbell_now(dev) == UTMEM_RING_HYPERCALL;
+
+	return sysfs_emit(buf, "%s [%s]\n", doorbell_modes[READ_ONCE(dev->doorbell)],
+			  hypercall ? "hypercall" : "mmio");
+}
+
+static ssize_t doorbell_store(struct device *device, struct device_attribute *attr, const char *buf,
+			      size_t len)
+{
+	int mode = sysfs_match_string(doorbell_modes, buf);
+
+	if (mode < 0)
+		return mode;
+	if (mode == UTMEM_DOORBELL_INSISTING && !utmem_doorbell_hypercalls())
+		return -EOPNOTSUPP;
+	utmem_doorbell_set(to_utmem(device), mode);
+	return len;
+}
+static DEVICE_ATTR_RW(doorbell);
+
 /* ---- counters ---- */
 
 #define COUNTER(name)                                                                    \
@@ -77,6 +107,8 @@ COUNTER(doorbells);
 COUNTER(interrupts);
 COUNTER(deferred);
 COUNTER(awake);
+COUNTER(hypercalls);
+COUNTER(unanswered);
 
 static ssize_t requests_per_doorbell_show(struct device *device, struct device_attribute *attr,
 					  char *buf)
@@ -118,21 +150,18 @@ static ssize_t queues_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(queues);
 
+/* clang-format off: one a line */
 static struct attribute *utmem_attrs[] = {
-	&dev_attr_batch_max.attr,
-	&dev_attr_batch_usecs.attr,
-	&dev_attr_requests.attr,
-	&dev_attr_doorbells.attr,
-	&dev_attr_requests_per_doorbell.attr,
-	&dev_attr_interrupts.attr,
-	&dev_attr_deferred.attr,
-	&dev_attr_awake.attr,
-	&dev_attr_epoch.attr,
-	&dev_attr_features.attr,
-	&dev_attr_window.attr,
-	&dev_attr_queues.attr,
-	NULL,
+	&dev_attr_batch_max.attr,  &dev_attr_batch_usecs.attr,
+	&dev_attr_doorbell.attr,   &dev_attr_requests.attr,
+	&dev_attr_doorbells.attr,  &dev_attr_requests_per_doorbell.attr,
+	&dev_attr_interrupts.attr, &dev_attr_deferred.attr,
+	&dev_attr_awake.attr,	   &dev_attr_hypercalls.attr,
+	&dev_attr_unanswered.attr, &dev_attr_epoch.attr,
+	&dev_attr_features.attr,   &dev_attr_window.attr,
+	&dev_attr_queues.attr,	   NULL,
 };
+/* clang-format on */
 
 static const struct attribute_group utmem_group = {
 	.attrs = utmem_attrs,

@@ -12,7 +12,12 @@
 #include <linux/tracepoint.h>
 
 /* clang-format off: the kernel lays such tables out by hand */
-TRACE_EVENT(utmem_enter, TP_PROTO(int dev, u32 queue, u32 to_submit, u32 min_complete),
+TRACE_DEFINE_ENUM(UTMEM_RING_NONE);
+TRACE_DEFINE_ENUM(UTMEM_RING_MMIO);
+TRACE_DEFINE_ENUM(UTMEM_RING_HYPERCALL);
+
+/* A process has come to the driver, with requests, to wait, or both. */
+TRACE_EVENT(submit, TP_PROTO(int dev, u32 queue, u32 to_submit, u32 min_complete),
 	    TP_ARGS(dev, queue, to_submit, min_complete),
 	    TP_STRUCT__entry(__field(int, dev) __field(u32, queue) __field(u32, to_submit)
 				     __field(u32, min_complete)),
@@ -21,18 +26,21 @@ TRACE_EVENT(utmem_enter, TP_PROTO(int dev, u32 queue, u32 to_submit, u32 min_com
 	    TP_printk("dev=%d queue=%u to_submit=%u min_complete=%u", __entry->dev, __entry->queue,
 		      __entry->to_submit, __entry->min_complete));
 
-/* Pending requests were told to the host; rung=0: it was awake, or rung already. */
-TRACE_EVENT(utmem_ring, TP_PROTO(int dev, u32 slot, u32 pending, bool rung),
-	    TP_ARGS(dev, slot, pending, rung),
+/* Pending requests were told to the host; how=none: it was awake, or rung already. */
+TRACE_EVENT(kick, TP_PROTO(int dev, u32 slot, u32 pending, u32 how),
+	    TP_ARGS(dev, slot, pending, how),
 	    TP_STRUCT__entry(__field(int, dev) __field(u32, slot) __field(u32, pending)
-				     __field(bool, rung)),
+				     __field(u32, how)),
 	    TP_fast_assign(__entry->dev = dev; __entry->slot = slot; __entry->pending = pending;
-			   __entry->rung = rung;),
-	    TP_printk("dev=%d slot=%u pending=%u rung=%d", __entry->dev, __entry->slot,
-		      __entry->pending, __entry->rung));
+			   __entry->how = how;),
+	    TP_printk("dev=%d slot=%u pending=%u how=%s", __entry->dev, __entry->slot,
+		      __entry->pending,
+		      __print_symbolic(__entry->how, {UTMEM_RING_NONE, "none"},
+				       {UTMEM_RING_MMIO, "mmio"},
+				       {UTMEM_RING_HYPERCALL, "hypercall"})));
 
-/* An admin request has ended; res is what its caller gets. */
-TRACE_EVENT(utmem_admin, TP_PROTO(int dev, u8 opcode, int res), TP_ARGS(dev, opcode, res),
+/* A control request has ended; res is what its caller gets. */
+TRACE_EVENT(admin, TP_PROTO(int dev, u8 opcode, int res), TP_ARGS(dev, opcode, res),
 	    TP_STRUCT__entry(__field(int, dev) __field(u8, opcode) __field(int, res)),
 	    TP_fast_assign(__entry->dev = dev; __entry->opcode = opcode; __entry->res = res;),
 	    TP_printk("dev=%d opcode=%u res=%d", __entry->dev, __entry->opcode, __entry->res));

@@ -65,6 +65,13 @@ static const char *limits_complaint(const struct utmem_window_hdr *h)
 	return NULL;
 }
 
+static u64 features_known(void)
+{
+	u64 known = UTMEM_FEAT_DOORBELL_MMIO | UTMEM_FEAT_RESERVE;
+
+	return utmem_doorbell_hypercalls() ? known | UTMEM_FEAT_DOORBELL_HYPERCALL : known;
+}
+
 int utmem_window_check(struct utmem_dev *dev, u64 bar_len)
 {
 	const char *what;
@@ -77,7 +84,7 @@ int utmem_window_check(struct utmem_dev *dev, u64 bar_len)
 		dev_err(&dev->pdev->dev, "window header: bad %s\n", what);
 		return -EPROTO;
 	}
-	dev->features = dev->hdr.features & (UTMEM_FEAT_DOORBELL_MMIO | UTMEM_FEAT_RESERVE);
+	dev->features = dev->hdr.features & features_known();
 	dev->control = dev->window + dev->hdr.control_off;
 	return 0;
 }
@@ -87,6 +94,13 @@ u32 utmem_epoch(const struct utmem_dev *dev)
 	const struct utmem_window_hdr *hdr = dev->window;
 
 	return utmem_load_relaxed(&hdr->epoch);
+}
+
+u64 utmem_features_now(const struct utmem_dev *dev)
+{
+	const struct utmem_window_hdr *hdr = dev->window;
+
+	return utmem_load_relaxed(&hdr->features);
 }
 
 /* ---- hello ---- */
@@ -105,7 +119,7 @@ int utmem_window_hello(struct utmem_dev *dev)
 	}
 	utmem_store_relaxed(&c->guest.features, dev->features);
 	utmem_store_release(&c->guest.hello, hello);
-	utmem_doorbell_ring(dev, 0);
+	utmem_doorbell_control(dev, true);
 	err = read_poll_timeout(utmem_load_acquire, ack, ack == hello, 500,
 				UTMEM_HELLO_MSECS * USEC_PER_MSEC, false, &c->host.hello_ack);
 	if (err)

@@ -15,7 +15,11 @@ refuses() {
 for bad in batch_max=0 batch_max=65537 batch_max=-1 batch_max=x batch_usecs=1000001; do
 	check "sysfs refuses $bad" refuses ${bad%=*} ${bad#*=}
 done
+for bad in doorbell=none doorbell=MMIO doorbell=1 doorbell=mmiox; do
+	check "sysfs refuses $bad" refuses ${bad%=*} ${bad#*=}
+done
 check_is "and keeps the old value" "32 50" "$(cat $dev/batch_max) $(cat $dev/batch_usecs)"
+check_is "and the old doorbell" auto "$(cut -d' ' -f1 $dev/doorbell)"
 echo 65536 >$dev/batch_max
 echo 1000000 >$dev/batch_usecs
 check_is "sysfs takes the limits" "65536 1000000" "$(cat $dev/batch_max) $(cat $dev/batch_usecs)"

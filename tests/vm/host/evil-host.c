@@ -4,6 +4,7 @@
  * Plays the host in the window of tenant NAME, whose daemon PID is stopped (SIGSTOP): answers the
  * driver's hello and its control requests, and lies as it is told on stdin, one word a line. Says
  * "ready WORD" when it is understood, and "destroyed N" for each queue that the driver gives back.
+ * "offers-hypercalls" is said in the header, whether the daemon is stopped or not.
  * Started by a case; it rings no interrupt, which the driver must do without.
  */
 #include <errno.h>
@@ -188,6 +189,15 @@ static bool serve(struct evil *e)
 	return true;
 }
 
+/* Beside what the daemon has offered. */
+static void offer(struct evil *e)
+{
+	struct utmem_window_hdr *hdr = (void *)e->window;
+
+	if (lies(e, "offers-hypercalls"))
+		utmem_store_relaxed(&hdr->features, hdr->features | UTMEM_FEAT_DOORBELL_HYPERCALL);
+}
+
 /* What waits is answered before we say that we are ready. */
 static bool obey(struct evil *e)
 {
@@ -196,6 +206,7 @@ static bool obey(struct evil *e)
 	if (scanf("%31s", word) != 1)
 		return false;
 	strcpy(e->lie, word);
+	offer(e);
 	utmem_store_release(&e->control->host.state,
 			    lies(e, "draining") ? UTMEM_HOST_DRAINING : UTMEM_HOST_RUNNING);
 	if (e->cq.page && !withholds(e))
