@@ -5,6 +5,7 @@
 #   make demo       the main job: a Redis in a VM keeps its data in the host
 #   make test       all tests (under 15 minutes on two cores); test-long: and fuzzing for ten more
 #   make test-crash KILLS=N  the daemon's worker dies N times under load: nothing may be lost
+#   make kvm-patched  Debian's KVM with the doorbell as a hypercall of its own (host/kvm/patches)
 #   make vm         a shell in a guest with everything loaded
 #   make test-nested  the tests that need a real KVM; make nested: a shell where they run
 #   make help       all targets
@@ -50,6 +51,7 @@ include host/kvm/build.mk
 include libutmem/build.mk
 -include host/utmemd/build.mk
 -include host/utmemctl/build.mk
+-include host/kvm/patches/build.mk
 -include guest/dev/build.mk
 -include redis-module/build.mk
 -include bench/build.mk

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Install what is missing of the Debian packages that a job needs, as root or with sudo.
-# Usage: install-deps.sh build|test|style
+# Usage: install-deps.sh build|test|kernel|style
 # Lists: packaging/deps-JOB.txt, one package a line.
 set -eu
 
@@ -9,9 +9,10 @@ dir=$(dirname "$0")
 case "${1:-}" in
 build) lists="$dir/deps-build.txt" ;;
 test) lists="$dir/deps-build.txt $dir/deps-test.txt" ;;
+kernel) lists="$dir/deps-build.txt $dir/deps-kernel.txt" ;;
 style) lists="$dir/deps-style.txt" ;;
 *)
-	echo "usage: $0 build|test|style" >&2
+	echo "usage: $0 build|test|kernel|style" >&2
 	exit 2
 	;;
 esac
