@@ -6,7 +6,8 @@
  *	connect.c	transports by name, limits
  *	transport_*.c	dev:, unix: (with sock.c and map.c), local:
  *	queue.c		life of a queue; submit, peek, advance
- *	wait.c		spin, sleep, events
+ *	wait.c		look, sleep, events
+ *	tune.c		knobs: batches, interrupts, looking
  *	prep.c keys.c	requests, and the long keys they name
  *	buffer.c	the allocator of the data area
  *	pool.c		pool handles
@@ -24,7 +25,6 @@
 #pragma GCC visibility push(default)
 #include "libutmem/include/utmem.h"
 #pragma GCC visibility pop
-
 struct utmem_transport;
 
 struct utmem {
@@ -84,7 +84,7 @@ struct utmem_queue {
 	/* Set once. */
 	struct utmem *u;
 	struct utmem_geometry geo;
-	uint32_t batch_max, batch_usecs; /* as the caller gave them */
+	struct utmem_queue_params knobs; /* checked; queue_create gives them to the queue */
 
 	/* Filled by queue_create. */
 	void *base; /* the queue's first byte */
@@ -97,7 +97,7 @@ struct utmem_queue {
 
 /*
  * One transport. Calls that name a queue come from the queue's thread, others
- * from any. All are required. They return 0 or -errno where nothing else is said.
+ * from any. All but tune are required. They return 0 or -errno where nothing else is said.
  */
 struct utmem_transport {
 	const char *prefix; /* "unix:" */
@@ -125,7 +125,9 @@ struct utmem_transport {
 	 */
 	int (*sleep)(struct utmem_queue *q, uint32_t want, int64_t deadline);
 	void (*event_clear)(struct utmem_queue *q);
-	/* doorbells, interrupts, deferred of @s, whose other fields are filled. */
+	/* May be NULL: none of the knobs is the transport's. All of @knobs or, on error, none. */
+	int (*tune)(struct utmem_queue *q, const struct utmem_queue_params *knobs);
+	/* What the driver counts of @s, whose other fields are filled. */
 	int (*stats)(struct utmem_queue *q, struct utmem_stats *s);
 };
 
@@ -146,6 +148,10 @@ int utmem_queue_enough(struct utmem_queue *q, uint32_t want);
 int utmem_queue_end(struct utmem_queue *q, int err);
 int utmem_queue_geometry(const struct utmem_queue *q, const struct utmem_geometry *told,
 			 uint64_t window_len);
+
+/* tune.c */
+int utmem_knobs_check(const struct utmem_queue_params *p);
+uint64_t utmem_spin_ceiling(const struct utmem_queue *q, uint32_t usecs);
 
 /* wait.c */
 int utmem_queue_wait(struct utmem_queue *q, uint32_t want, int64_t timeout_ns);

@@ -3,26 +3,14 @@
  * A queue's life, and its two rings: reserve, submit, peek, advance.
  * Called by applications, on the queue's thread.
  */
-#include <sched.h>
 #include <stdlib.h>
 
 #include "libutmem/internal.h"
 
 #define SQ_ENTRIES 256u
 #define DATA_LEN (1u << 20)
-#define SPIN_USECS 20u
-#define NSEC_PER_USEC 1000u
 
 /* ---- life ---- */
-
-static bool params_resv_zero(const struct utmem_queue_params *p)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < sizeof(p->resv) / sizeof(p->resv[0]); i++)
-		sum |= p->resv[i];
-	return !sum;
-}
 
 /* A default, where the host allows as much. */
 static uint32_t at_most(uint32_t want, uint32_t limit)
@@ -42,7 +30,7 @@ static int shape_init(struct utmem_geometry *geo, const struct utmem_queue_param
 	uint32_t cq = p->cq_entries ? p->cq_entries : 2 * sq;
 	uint64_t data = p->data_len ? p->data_len : at_most(DATA_LEN, (uint32_t)max);
 
-	if (!params_resv_zero(p) || sq > limits->max_sq_entries || data > max)
+	if (sq > limits->max_sq_entries || data > max)
 		return -EINVAL;
 	if (cq > UTMEM_CQ_ENTRIES_MAX)
 		return -EINVAL;
@@ -50,18 +38,6 @@ static int shape_init(struct utmem_geometry *geo, const struct utmem_queue_param
 	data = at_most((uint32_t)data + utmem_keys_len(cq, UTMEM_DATA_LEN_MAX), (uint32_t)max);
 	*keys_len = utmem_keys_len(cq, data);
 	return utmem_geometry_init(geo, 0, sq, cq, (uint32_t)data);
-}
-
-/* On one CPU the host cannot run while we look. */
-static uint64_t spin_ns(const struct utmem_transport *ops, uint32_t usecs)
-{
-	cpu_set_t cpus;
-
-	if (!ops->spins || usecs == UTMEM_NO_SPIN)
-		return 0;
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) < 2)
-		return 0;
-	return (uint64_t)(usecs ? usecs : SPIN_USECS) * NSEC_PER_USEC;
 }
 
 static int queue_map(struct utmem_queue *q, uint32_t keys_len)
@@ -91,14 +67,16 @@ int utmem_queue_init(struct utmem *u, struct utmem_queue **out,
 	int err;
 
 	*out = NULL;
+	err = utmem_knobs_check(p);
+	if (err)
+		return err;
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
 	q->u = u;
 	q->ops = u->ops;
-	q->batch_max = p->batch_max;
-	q->batch_usecs = p->batch_usecs;
-	q->spin_ns = spin_ns(u->ops, p->spin_usecs);
+	q->knobs = *p;
+	q->spin_ns = utmem_spin_ceiling(q, p->spin_usecs);
 	err = shape_init(&q->geo, p, &u->limits, &keys_len);
 	if (err)
 		goto free_queue;

@@ -112,23 +112,45 @@ static int map(void **out, int fd, uint64_t off, size_t len, int prot)
 	return 0;
 }
 
+static uint32_t or_default(uint32_t value)
+{
+	return value ? value : UTMEM_BATCH_DEFAULT;
+}
+
+static uint32_t usecs(uint32_t value)
+{
+	return value == UTMEM_NO_DELAY ? 0 : or_default(value);
+}
+
+/* As the driver counts: 0 is a value there. */
+static struct utmem_ioc_batch driver_knobs(const struct utmem_queue_params *p)
+{
+	return (struct utmem_ioc_batch){
+		.batch_max = or_default(p->batch_max),
+		.batch_usecs = usecs(p->batch_usecs),
+		.batch_mode = p->batch_mode == UTMEM_MODE_FIXED	     ? UTMEM_BATCH_FIXED
+			      : p->batch_mode == UTMEM_MODE_ADAPTIVE ? UTMEM_BATCH_ADAPTIVE
+								     : UTMEM_BATCH_DEFAULT,
+		.irq_max = or_default(p->irq_max),
+		.irq_usecs = usecs(p->irq_usecs),
+	};
+}
+
 static int create(struct utmem_queue *q)
 {
+	struct utmem_ioc_batch knobs = driver_knobs(&q->knobs);
 	struct utmem_ioc_queue req = {
 		.sq_entries = q->geo.sq_entries,
 		.cq_entries = q->geo.cq_entries,
 		.data_len = q->geo.data_len,
-		.batch_max = q->batch_max ? q->batch_max : UTMEM_BATCH_DEFAULT,
-		.batch_usecs = q->batch_usecs ? q->batch_usecs : UTMEM_BATCH_DEFAULT,
-		.batch_mode = UTMEM_BATCH_DEFAULT,
-		.irq_max = UTMEM_BATCH_DEFAULT,
-		.irq_usecs = UTMEM_BATCH_DEFAULT,
+		.batch_max = knobs.batch_max,
+		.batch_usecs = knobs.batch_usecs,
+		.batch_mode = knobs.batch_mode,
+		.irq_max = knobs.irq_max,
+		.irq_usecs = knobs.irq_usecs,
 	};
-	int err;
+	int err = dev_ioctl(q->event_fd, UTMEM_IOC_QUEUE_CREATE, &req);
 
-	if (q->batch_usecs == UTMEM_NO_DELAY)
-		req.batch_usecs = 0;
-	err = dev_ioctl(q->event_fd, UTMEM_IOC_QUEUE_CREATE, &req);
 	if (err)
 		return err;
 	/* Our mapping is what the driver lets us map: the queue, at offset 0 of it. */
@@ -235,6 +257,13 @@ static void dev_event_clear(struct utmem_queue *q)
 	(void)q;
 }
 
+static int dev_tune(struct utmem_queue *q, const struct utmem_queue_params *knobs)
+{
+	struct utmem_ioc_batch set = driver_knobs(knobs);
+
+	return dev_ioctl(q->event_fd, UTMEM_IOC_BATCH_SET, &set);
+}
+
 static int dev_stats(struct utmem_queue *q, struct utmem_stats *s)
 {
 	struct utmem_ioc_stats stats;
@@ -245,6 +274,9 @@ static int dev_stats(struct utmem_queue *q, struct utmem_stats *s)
 	s->doorbells = stats.queue.doorbells;
 	s->interrupts = stats.queue.interrupts;
 	s->deferred = stats.queue.deferred;
+	s->hypercalls = stats.queue.hypercalls;
+	s->unanswered = stats.queue.unanswered;
+	s->coalesced = stats.queue.coalesced;
 	return 0;
 }
 
@@ -261,5 +293,6 @@ const struct utmem_transport utmem_transport_dev = {
 	.kick = dev_kick,
 	.sleep = dev_sleep,
 	.event_clear = dev_event_clear,
+	.tune = dev_tune,
 	.stats = dev_stats,
 };

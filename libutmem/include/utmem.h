@@ -68,11 +68,14 @@ struct utmem_queue_params {
 	size_t data_len; /* bytes for buffers, rounded up to a page; default 1 MiB */
 	/* the longest that a wait looks before it sleeps, less where looking was in vain; default 20 */
 	uint32_t spin_usecs; /* UTMEM_NO_SPIN = none */
-	/* dev: only. Requests per doorbell, and the longest wait for more; default: the device's. */
+	/*
+	 * What follows is the driver's: other transports check it and do not use it. Requests per
+	 * doorbell (to 65536), and the longest wait for more (to 1000000); default: the device's.
+	 */
 	uint32_t batch_max;
 	uint32_t batch_usecs; /* UTMEM_NO_DELAY = 0 */
 	uint32_t batch_mode;  /* UTMEM_MODE_FIXED: just these; UTMEM_MODE_ADAPTIVE: at most these */
-	/* dev: only. Completions per interrupt, and the longest wait for more; default: the device's. */
+	/* Completions per interrupt, and the longest wait for more; the same limits and defaults. */
 	uint32_t irq_max;
 	uint32_t irq_usecs; /* UTMEM_NO_DELAY = 0 */
 	uint32_t resv[5];
@@ -82,9 +85,14 @@ struct utmem_queue_params {
 #define UTMEM_MODE_FIXED 1u
 #define UTMEM_MODE_ADAPTIVE 2u
 
-/* -EINVAL shape, -EMFILE too many queues, -ENOSPC no room in the window, -ENOMEM. @params may be NULL. */
+/* -EINVAL shape or knob, -EMFILE too many queues, -ENOSPC no room in the window, -ENOMEM. @params may be NULL. */
 int utmem_queue_init(struct utmem *u, struct utmem_queue **out,
 		     const struct utmem_queue_params *params);
+/*
+ * Other knobs for a queue in use: spin_usecs, batch_*, irq_*, all of them at once, 0 the default again.
+ * -EINVAL a knob, or a shape field that is not 0. @params may be NULL.
+ */
+int utmem_queue_tune(struct utmem_queue *q, const struct utmem_queue_params *params);
 /* What is in flight is drained by the host and its results are lost. NULL is allowed. */
 void utmem_queue_exit(struct utmem_queue *q);
 

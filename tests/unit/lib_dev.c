@@ -39,14 +39,15 @@ static struct {
 	struct utmem_ioc_info info;
 	struct utmem_geometry geo, told; /* what is, and what is said */
 	struct utmem_ioc_queue asked;
+	struct utmem_ioc_batch set; /* the latest BATCH_SET */
 	char *queue;
 	struct utmem_control *control;
 	struct utmem_sq_reader sq;
 	struct utmem_cq_writer cq;
 	struct utmem_ioc_enter enter; /* the latest */
 	struct utmem_ioc_pool pool;
-	uint32_t nr_enters, nr_open, nr_mapped;
-	int err; /* of the next ENTER or POOL_OPEN */
+	uint32_t nr_enters, nr_sets, nr_open, nr_mapped;
+	int err; /* of the next ENTER, POOL_OPEN or BATCH_SET */
 	bool no_map;
 	uint32_t complete; /* by the next ENTER that waits */
 } dev;
@@ -116,7 +117,12 @@ static int enter(const struct utmem_ioc_enter *e)
 
 static int dispatch(unsigned long request, void *arg)
 {
-	struct utmem_ioc_stats stats = {.queue = {.doorbells = 3, .interrupts = 4, .deferred = 5}};
+	struct utmem_ioc_stats stats = {.queue = {.doorbells = 3,
+						  .interrupts = 4,
+						  .deferred = 5,
+						  .hypercalls = 6,
+						  .unanswered = 7,
+						  .coalesced = 8}};
 
 	switch (request) {
 	case UTMEM_IOC_INFO:
@@ -137,6 +143,10 @@ static int dispatch(unsigned long request, void *arg)
 	case UTMEM_IOC_POOL_STAT:
 		((struct utmem_pool_stat *)arg)->nr_items = 77;
 		return 0;
+	case UTMEM_IOC_BATCH_SET:
+		dev.set = *(struct utmem_ioc_batch *)arg;
+		dev.nr_sets++;
+		return dev.err;
 	case UTMEM_IOC_STATS:
 		memcpy(arg, &stats, sizeof(stats));
 		return 0;
@@ -301,9 +311,9 @@ static void a_mapping_that_fails_leaves_nothing(void **state)
 	assert_int_equal(dev.nr_mapped, 0);
 }
 
-static int asked(uint32_t max, uint32_t usecs)
+/* A queue with these knobs is made and ended: what the driver was asked for is in dev.asked. */
+static int ask(struct utmem_queue_params params)
 {
-	struct utmem_queue_params params = {.batch_max = max, .batch_usecs = usecs};
 	int err = utmem_queue_init(u, &q, &params);
 
 	utmem_queue_exit(q);
@@ -312,19 +322,66 @@ static int asked(uint32_t max, uint32_t usecs)
 	dev.queue = NULL;
 	return err;
 }
+#define ASK(...) ask((struct utmem_queue_params){__VA_ARGS__})
+#define TUNE(...) utmem_queue_tune(q, &(struct utmem_queue_params){__VA_ARGS__})
 
-static void batch_parameters_reach_the_driver(void **state)
+static void knobs_reach_the_driver_and_zero_is_its_default(void **state)
 {
 	(void)state;
 	assert_int_equal(utmem_connect(&u, "dev:/dev/fake"), 0);
-	assert_int_equal(asked(0, 0), 0);
+	assert_int_equal(ASK(0), 0);
 	assert_int_equal(dev.asked.batch_max, UTMEM_BATCH_DEFAULT);
 	assert_int_equal(dev.asked.batch_usecs, UTMEM_BATCH_DEFAULT);
-	assert_int_equal(asked(7, 9), 0);
+	assert_int_equal(dev.asked.batch_mode, UTMEM_BATCH_DEFAULT);
+	assert_int_equal(dev.asked.irq_max, UTMEM_BATCH_DEFAULT);
+	assert_int_equal(dev.asked.irq_usecs, UTMEM_BATCH_DEFAULT);
+	assert_int_equal(ASK(.batch_max = 7, .batch_usecs = 9, .batch_mode = UTMEM_MODE_ADAPTIVE,
+			     .irq_max = 11, .irq_usecs = 13),
+			 0);
 	assert_int_equal(dev.asked.batch_max, 7);
 	assert_int_equal(dev.asked.batch_usecs, 9);
-	assert_int_equal(asked(1, UTMEM_NO_DELAY), 0);
+	assert_int_equal(dev.asked.batch_mode, UTMEM_BATCH_ADAPTIVE);
+	assert_int_equal(dev.asked.irq_max, 11);
+	assert_int_equal(dev.asked.irq_usecs, 13);
+	assert_int_equal(dev.asked.resv0, 0);
+	assert_int_equal(ASK(.batch_usecs = UTMEM_NO_DELAY, .batch_mode = UTMEM_MODE_FIXED,
+			     .irq_usecs = UTMEM_NO_DELAY),
+			 0);
 	assert_int_equal(dev.asked.batch_usecs, 0);
+	assert_int_equal(dev.asked.batch_mode, UTMEM_BATCH_FIXED);
+	assert_int_equal(dev.asked.irq_usecs, 0);
+}
+
+static void the_knobs_of_a_queue_in_use_change_all_at_once(void **state)
+{
+	(void)state;
+	open_queue();
+	assert_int_equal(TUNE(.batch_max = 65536, .batch_usecs = 1000000, .irq_max = 65536,
+			      .irq_usecs = 1000000),
+			 0);
+	assert_int_equal(dev.set.batch_max, UTMEM_BATCH_MAX_MAX);
+	assert_int_equal(dev.set.batch_usecs, UTMEM_BATCH_USECS_MAX);
+	assert_int_equal(dev.set.batch_mode, UTMEM_BATCH_DEFAULT);
+	assert_int_equal(dev.set.irq_max, UTMEM_IRQ_MAX_MAX);
+	assert_int_equal(dev.set.irq_usecs, UTMEM_IRQ_USECS_MAX);
+	assert_int_equal(dev.set.resv0 | dev.set.resv[0], 0);
+	assert_int_equal(utmem_queue_tune(q, NULL), 0);
+	assert_int_equal(dev.set.batch_max, UTMEM_BATCH_DEFAULT);
+	assert_int_equal(dev.set.irq_usecs, UTMEM_BATCH_DEFAULT);
+	assert_int_equal(dev.nr_sets, 2);
+}
+
+static void what_tune_refuses_does_not_reach_the_driver(void **state)
+{
+	(void)state;
+	open_queue();
+	assert_int_equal(TUNE(.batch_max = UTMEM_BATCH_MAX_MAX + 1), -EINVAL);
+	assert_int_equal(TUNE(.sq_entries = 8), -EINVAL);
+	assert_int_equal(TUNE(.cq_entries = 8), -EINVAL);
+	assert_int_equal(TUNE(.data_len = 65536), -EINVAL);
+	assert_int_equal(dev.nr_sets, 0);
+	dev.err = -ENODEV;
+	assert_int_equal(TUNE(.batch_max = 1), -ENODEV);
 }
 
 static void a_submit_enters_once_without_flush_and_only_when_the_host_sleeps(void **state)
@@ -350,6 +407,10 @@ static void a_submit_enters_once_without_flush_and_only_when_the_host_sleeps(voi
 	assert_int_equal(s.doorbells, 3);
 	assert_int_equal(s.interrupts, 4);
 	assert_int_equal(s.deferred, 5);
+	assert_int_equal(s.hypercalls, 6);
+	assert_int_equal(s.unanswered, 7);
+	assert_int_equal(s.coalesced, 8);
+	assert_int_equal(s.spin_ns, 0);
 }
 
 static void a_flush_rings_for_what_was_held_back(void **state)
@@ -534,7 +595,9 @@ int main(void)
 		TEST(a_device_of_another_major_is_eproto),
 		TEST(a_lying_geometry_is_eproto),
 		TEST(a_mapping_that_fails_leaves_nothing),
-		TEST(batch_parameters_reach_the_driver),
+		TEST(knobs_reach_the_driver_and_zero_is_its_default),
+		TEST(the_knobs_of_a_queue_in_use_change_all_at_once),
+		TEST(what_tune_refuses_does_not_reach_the_driver),
 		TEST(a_submit_enters_once_without_flush_and_only_when_the_host_sleeps),
 		TEST(a_flush_rings_for_what_was_held_back),
 		TEST(what_has_been_rung_for_is_not_entered_again_before_the_next_sleep),

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "guest/ring/utmem_ioctl.h"
 #include "tests/unit/lib_local.h"
 
 static void the_arena_of_local_is_given_in_bytes_k_m_or_g(void **state)
@@ -71,6 +72,45 @@ static void shapes_are_accepted_up_to_their_limits(void **state)
 	assert_int_equal(SHAPE(.data_len = SIZE_MAX), -EINVAL);
 	assert_int_equal(SHAPE(.resv = {0, 0, 0, 0, 1}), -EINVAL);
 	utmem_disconnect(u);
+}
+
+/* Over local: nothing uses them; a program that is wrong about them is told so all the same. */
+static void knobs_are_accepted_up_to_their_limits(void **state)
+{
+	struct utmem *u;
+
+	(void)state;
+	assert_int_equal(utmem_connect(&u, "local:"), 0);
+	assert_int_equal(SHAPE(.batch_max = UTMEM_BATCH_MAX_MAX, .irq_max = UTMEM_IRQ_MAX_MAX), 0);
+	assert_int_equal(SHAPE(.batch_max = UTMEM_BATCH_MAX_MAX + 1), -EINVAL);
+	assert_int_equal(SHAPE(.batch_max = UINT32_MAX), -EINVAL);
+	assert_int_equal(SHAPE(.irq_max = UTMEM_IRQ_MAX_MAX + 1), -EINVAL);
+	assert_int_equal(
+		SHAPE(.batch_usecs = UTMEM_BATCH_USECS_MAX, .irq_usecs = UTMEM_IRQ_USECS_MAX), 0);
+	assert_int_equal(SHAPE(.batch_usecs = UTMEM_NO_DELAY, .irq_usecs = UTMEM_NO_DELAY), 0);
+	assert_int_equal(SHAPE(.batch_usecs = UTMEM_BATCH_USECS_MAX + 1), -EINVAL);
+	assert_int_equal(SHAPE(.irq_usecs = UTMEM_IRQ_USECS_MAX + 1), -EINVAL);
+	assert_int_equal(SHAPE(.batch_mode = UTMEM_MODE_FIXED), 0);
+	assert_int_equal(SHAPE(.batch_mode = UTMEM_MODE_ADAPTIVE), 0);
+	assert_int_equal(SHAPE(.batch_mode = UTMEM_MODE_ADAPTIVE + 1), -EINVAL);
+	assert_int_equal(SHAPE(.spin_usecs = UTMEM_NO_SPIN), 0);
+	utmem_disconnect(u);
+}
+
+static void tune_takes_knobs_and_no_shape(void **state)
+{
+	struct local l;
+
+	(void)state;
+	local_open(&l, "local:", NULL);
+	assert_int_equal(utmem_queue_tune(l.q, NULL), 0);
+	assert_int_equal(utmem_queue_tune(l.q, &(struct utmem_queue_params){.batch_max = 1}), 0);
+	assert_int_equal(utmem_queue_tune(l.q, &(struct utmem_queue_params){.batch_mode = 3}),
+			 -EINVAL);
+	assert_int_equal(utmem_queue_tune(l.q, &(struct utmem_queue_params){.sq_entries = 256}),
+			 -EINVAL);
+	assert_int_equal(utmem_queue_tune(l.q, &(struct utmem_queue_params){.resv = {1}}), -EINVAL);
+	local_close(&l);
 }
 
 static void the_data_area_has_the_bytes_that_were_asked_for(void **state)
@@ -364,6 +404,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_arena_of_local_is_given_in_bytes_k_m_or_g),
 		cmocka_unit_test(shapes_are_accepted_up_to_their_limits),
+		cmocka_unit_test(knobs_are_accepted_up_to_their_limits),
+		cmocka_unit_test(tune_takes_knobs_and_no_shape),
 		cmocka_unit_test(the_data_area_has_the_bytes_that_were_asked_for),
 		cmocka_unit_test(one_queue_too_many_is_emfile),
 		cmocka_unit_test(pools_open_close_and_are_destroyed),
