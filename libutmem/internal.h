@@ -7,6 +7,7 @@
  *	transport_*.c	dev:, unix: (with sock.c and map.c), local:
  *	queue.c		life of a queue; submit, peek, advance
  *	wait.c		look, sleep, events
+ *	spin.c		how long to look
  *	tune.c		knobs: batches, interrupts, looking
  *	prep.c keys.c	requests, and the long keys they name
  *	buffer.c	the allocator of the data area
@@ -25,6 +26,8 @@
 #pragma GCC visibility push(default)
 #include "libutmem/include/utmem.h"
 #pragma GCC visibility pop
+#include "libutmem/spin.h"
+
 struct utmem_transport;
 
 struct utmem {
@@ -75,7 +78,8 @@ struct utmem_queue {
 	uint32_t nr_held;  /* published, the doorbell left to the wait that follows at once */
 	uint32_t rung;	   /* the host's sleep that was rung for, as utmem_kick_needed() told it */
 	uint32_t deferred; /* the one whose doorbell the driver may hold back */
-	uint64_t spin_ns;
+	/* Of waits for a host that is awake, and for one that had to be woken. */
+	struct utmem_spin spin[2];
 	struct utmem_stats stats;
 	struct utmem_keys keys;
 	char *data; /* the data area: buffers, then keys */
@@ -151,7 +155,7 @@ int utmem_queue_geometry(const struct utmem_queue *q, const struct utmem_geometr
 
 /* tune.c */
 int utmem_knobs_check(const struct utmem_queue_params *p);
-uint64_t utmem_spin_ceiling(const struct utmem_queue *q, uint32_t usecs);
+void utmem_spins_init(struct utmem_queue *q, uint32_t usecs);
 
 /* wait.c */
 int utmem_queue_wait(struct utmem_queue *q, uint32_t want, int64_t timeout_ns);

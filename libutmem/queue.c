@@ -76,7 +76,7 @@ int utmem_queue_init(struct utmem *u, struct utmem_queue **out,
 	q->u = u;
 	q->ops = u->ops;
 	q->knobs = *p;
-	q->spin_ns = utmem_spin_ceiling(q, p->spin_usecs);
+	utmem_spins_init(q, p->spin_usecs);
 	err = shape_init(&q->geo, p, &u->limits, &keys_len);
 	if (err)
 		goto free_queue;

@@ -41,7 +41,7 @@ int utmem_knobs_check(const struct utmem_queue_params *p)
 }
 
 /* On one CPU the host cannot run while we look. */
-uint64_t utmem_spin_ceiling(const struct utmem_queue *q, uint32_t usecs)
+static uint64_t spin_ceiling(const struct utmem_queue *q, uint32_t usecs)
 {
 	cpu_set_t cpus;
 
@@ -50,6 +50,14 @@ uint64_t utmem_spin_ceiling(const struct utmem_queue *q, uint32_t usecs)
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) < 2)
 		return 0;
 	return (uint64_t)(usecs ? usecs : SPIN_USECS) * NSEC_PER_USEC;
+}
+
+void utmem_spins_init(struct utmem_queue *q, uint32_t usecs)
+{
+	uint64_t max_ns = spin_ceiling(q, usecs);
+
+	utmem_spin_init(&q->spin[0], max_ns);
+	utmem_spin_init(&q->spin[1], max_ns);
 }
 
 int utmem_queue_tune(struct utmem_queue *q, const struct utmem_queue_params *params)
@@ -63,6 +71,6 @@ int utmem_queue_tune(struct utmem_queue *q, const struct utmem_queue_params *par
 	if (q->ops->tune)
 		err = q->ops->tune(q, p);
 	if (!err)
-		q->spin_ns = utmem_spin_ceiling(q, p->spin_usecs);
+		utmem_spins_init(q, p->spin_usecs);
 	return err;
 }

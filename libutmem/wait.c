@@ -42,24 +42,35 @@ static int look_often(struct utmem_queue *q, uint32_t want)
 	return utmem_queue_enough(q, want);
 }
 
-/* -EAGAIN: looked for spin_ns (never beyond @deadline), and there is still not enough. */
-static int spin(struct utmem_queue *q, uint32_t want, int64_t deadline)
+/* At least once, and until @end. Return: as utmem_queue_enough(), *looked: ns since @begin. */
+static int look_until(struct utmem_queue *q, uint32_t want, int64_t begin, int64_t end,
+		      uint64_t *looked)
 {
-	int64_t end = utmem_clock() + (int64_t)q->spin_ns;
+	int64_t now;
 	int err;
 
-	if (deadline >= 0 && deadline < end)
-		end = deadline;
-	do
+	do {
 		err = look_often(q, want);
-	while (err == -EAGAIN && utmem_clock() < end);
+		now = utmem_clock();
+	} while (err == -EAGAIN && now < end);
+	*looked = (uint64_t)(now - begin);
+	q->stats.spin_ns += *looked;
 	return err;
 }
 
-/* A host that sleeps must be rung first, and where doorbells are held back only the sleep itself rings. */
-static bool worth_spinning(const struct utmem_queue *q)
+/*
+ * NULL: do not look. A host that has to be woken answers later than one that is awake: what is
+ * learned of the one is no use for the other; where doorbells are held back only the sleep itself
+ * wakes it.
+ */
+static struct utmem_spin *spin_of(struct utmem_queue *q)
 {
-	return q->spin_ns && !(q->ops->defers && utmem_kick_needed(q->svc));
+	bool sleeps;
+
+	if (!q->spin[0].max_ns)
+		return NULL;
+	sleeps = utmem_host_sleeps(q->svc);
+	return sleeps && q->ops->defers ? NULL : &q->spin[sleeps];
 }
 
 static int sleep_until(struct utmem_queue *q, uint32_t want, int64_t deadline)
@@ -73,10 +84,43 @@ static int sleep_until(struct utmem_queue *q, uint32_t want, int64_t deadline)
 	return enough == -EAGAIN ? err : enough;
 }
 
-static int64_t deadline_of(int64_t timeout_ns)
+/* What became of the wait that began at @begin, looked for @looked ns, and went on to sleep. */
+static void learn(const struct utmem_queue *q, struct utmem_spin *spin, uint64_t waits,
+		  int64_t begin, uint64_t looked, int err)
 {
-	int64_t now = utmem_clock();
+	uint64_t ns = (uint64_t)(utmem_clock() - begin);
 
+	if (q->stats.waits != waits)
+		utmem_spin_slept(spin, looked, err ? UTMEM_SPIN_NO_ANSWER : ns);
+	else if (!err)
+		utmem_spin_found(spin, ns);
+}
+
+/* Look for as long as that pays, then sleep. */
+static int look_then_sleep(struct utmem_queue *q, uint32_t want, int64_t begin, int64_t deadline)
+{
+	struct utmem_spin *spin = spin_of(q);
+	uint64_t waits = q->stats.waits, looked = 0, look = spin ? utmem_spin_begin(spin) : 0;
+	int64_t end = begin + (int64_t)look;
+	int err = -EAGAIN;
+
+	if (deadline >= 0 && deadline < end)
+		end = deadline;
+	if (look)
+		err = look_until(q, want, begin, end, &looked);
+	if (err != -EAGAIN) {
+		if (!err)
+			utmem_spin_found(spin, looked);
+		return err;
+	}
+	err = sleep_until(q, want, deadline);
+	if (spin)
+		learn(q, spin, waits, begin, looked, err);
+	return err;
+}
+
+static int64_t deadline_of(int64_t now, int64_t timeout_ns)
+{
 	return timeout_ns < 0 || timeout_ns > INT64_MAX - now ? -1 : now + timeout_ns;
 }
 
@@ -87,18 +131,15 @@ static int64_t deadline_of(int64_t timeout_ns)
 int utmem_queue_wait(struct utmem_queue *q, uint32_t want, int64_t timeout_ns)
 {
 	uint64_t waits = q->stats.waits;
-	int64_t deadline;
 	int err = utmem_queue_enough(q, want);
+	int64_t begin;
 
 	if (err != -EAGAIN || !timeout_ns)
 		return err;
 	if (timeout_ns < 0 && want > utmem_queue_published(q))
 		return -EAGAIN;
-	deadline = deadline_of(timeout_ns);
-	if (worth_spinning(q))
-		err = spin(q, want, deadline);
-	if (err == -EAGAIN)
-		err = sleep_until(q, want, deadline);
+	begin = utmem_clock();
+	err = look_then_sleep(q, want, begin, deadline_of(begin, timeout_ns));
 	q->stats.spins += q->stats.waits == waits;
 	return err;
 }

@@ -449,6 +449,12 @@ static inline __u32 utmem_kick_needed(const struct utmem_svc_line *svc)
 	return sleep & UTMEM_SVC_NEED_KICK ? sleep : 0;
 }
 
+/* Guest: a guess without a barrier, for who decides how to wait; never whether to ring. */
+static inline bool utmem_host_sleeps(const struct utmem_svc_line *svc)
+{
+	return (utmem_load_relaxed(&svc->flags) & UTMEM_SVC_NEED_KICK) != 0;
+}
+
 /**
  * utmem_kick_arm - say that this is going to be sleep number @nr
  * @nr: another one each time, from a count that the host keeps in private memory
