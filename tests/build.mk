@@ -63,21 +63,23 @@ asan_bins = $(patsubst tests/%.c,$(ASAN_B)/tests/%,$(sort $(wildcard tests/$(1)/
 TESTS	= $(call asan_bins,unit) \
 	  $(patsubst tests/%.c,$(TSAN_B)/tests/%,$(sort $(wildcard tests/tsan/*.c))) \
 	  $(call test_bins,abi) $(filter-out %/lib.sh,$(sort $(wildcard tests/abi/*.sh))) \
+	  $(FUZZ_TESTS) \
 	  $(call asan_bins,integration) \
 	  $(filter-out %/lib.sh,$(sort $(wildcard tests/integration/*.sh))) \
-	  $(FUZZ_TESTS) \
 	  $(sort $(wildcard tests/crash/*.sh)) \
 	  $(filter-out %/lib.sh,$(sort $(wildcard tests/redis/*.sh))) \
 	  $(VM_TESTS)
 
 # TEST=PATTERN: only the tests whose path has it
 TEST	?=
+# Compiling takes longer than running: on all cores, unless make was told otherwise. So do tests
+# that run side by side.
+JOBS	?= $(shell nproc)
 .PHONY: test test-build
 test: test-build
-	@B=$(B) tests/run $(if $(TEST),$(foreach t,$(TESTS),$(if $(findstring $(TEST),$(t)),$(t))),$(TESTS))
+	@B=$(B) tests/run --jobs $(JOBS) \
+		$(if $(TEST),$(foreach t,$(TESTS),$(if $(findstring $(TEST),$(t)),$(t))),$(TESTS))
 
-# Compiling takes longer than running: on all cores, unless make was told otherwise
-JOBS	?= $(shell nproc)
 test-build: deps-test
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all build-abi-tests $(FUZZ_TESTS) $(VM_BUILD)
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(ASAN_B) SAN=address,undefined OPT=-O1 EXTRA_CFLAGS=$(TEST_CFLAGS) host-programs build-asan-tests
