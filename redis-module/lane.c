@@ -12,12 +12,28 @@
 /* Several values fit at once: one long value does not keep the others waiting. */
 #define PARTS_PER_DATA_AREA 8
 
+/* As libutmem takes them: 0 is the device's own value. */
+static uint32_t knob(uint64_t value)
+{
+	return value == OPTION_UNSET ? 0 : (uint32_t)value;
+}
+
+static uint32_t usecs_knob(uint64_t value)
+{
+	return value ? knob(value) : UTMEM_NO_DELAY;
+}
+
 static int open_queue(struct lane *lane, const struct options *opt)
 {
 	struct utmem_queue_params params = {
 		.sq_entries = (uint32_t)opt->entries,
 		.data_len = opt->data_len,
 		.spin_usecs = opt->spin_usecs ? (uint32_t)opt->spin_usecs : UTMEM_NO_SPIN,
+		.batch_max = knob(opt->batch_max),
+		.batch_usecs = usecs_knob(opt->batch_usecs),
+		.batch_mode = knob(opt->batch_mode),
+		.irq_max = knob(opt->irq_max),
+		.irq_usecs = usecs_knob(opt->irq_usecs),
 	};
 	struct utmem_limits limits;
 	int err = utmem_limits(lane->utmem, &limits);
@@ -81,6 +97,9 @@ static void stats_add(struct utmem_stats *sum, const struct utmem_stats *s)
 	sum->doorbells += s->doorbells;
 	sum->interrupts += s->interrupts;
 	sum->deferred += s->deferred;
+	sum->hypercalls += s->hypercalls;
+	sum->unanswered += s->unanswered;
+	sum->coalesced += s->coalesced;
 }
 
 void lane_stats(const struct lane *lane, struct utmem_stats *out)

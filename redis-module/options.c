@@ -9,9 +9,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "libutmem/include/utmem.h"
 #include "redis-module/options.h"
 
 #define OPT(field) offsetof(struct options, field)
+
+#define WORDS_MAX 2
 
 static const struct option_row {
 	const char *name;
@@ -20,6 +23,11 @@ static const struct option_row {
 	uint64_t value;	   /* default of a number */
 	uint64_t min, max; /* of a number */
 	bool power_of_two;
+	/* The words that stand for numbers, if any do. */
+	struct {
+		const char *text;
+		uint64_t value;
+	} words[WORDS_MAX];
 } rows[] = {
 	{.name = "transport", .off = OPT(transport), .text = "dev:/dev/utmem0"},
 	{.name = "pool", .off = OPT(pool), .text = "redis"},
@@ -40,6 +48,22 @@ static const struct option_row {
 	 .value = 10000,
 	 .min = 100,
 	 .max = 3600 * 1000},
+	{.name = "batch-max", .off = OPT(batch_max), .value = OPTION_UNSET, .min = 1, .max = 65536},
+	{.name = "batch-usecs",
+	 .off = OPT(batch_usecs),
+	 .value = OPTION_UNSET,
+	 .min = 0,
+	 .max = 1000000},
+	{.name = "batch-mode",
+	 .off = OPT(batch_mode),
+	 .value = OPTION_UNSET,
+	 .words = {{"fixed", UTMEM_MODE_FIXED}, {"adaptive", UTMEM_MODE_ADAPTIVE}}},
+	{.name = "irq-max", .off = OPT(irq_max), .value = OPTION_UNSET, .min = 1, .max = 65536},
+	{.name = "irq-usecs",
+	 .off = OPT(irq_usecs),
+	 .value = OPTION_UNSET,
+	 .min = 0,
+	 .max = 1000000},
 };
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -111,6 +135,19 @@ static int set_number(struct options *opt, const struct option_row *row, const c
 	return 0;
 }
 
+static int set_word(struct options *opt, const struct option_row *row, const char *value,
+		    const char **why)
+{
+	for (size_t i = 0; i < WORDS_MAX; i++) {
+		if (strcasecmp(value, row->words[i].text))
+			continue;
+		*number_of(opt, row) = row->words[i].value;
+		return 0;
+	}
+	*why = "no such value";
+	return -EINVAL;
+}
+
 static int set_text(struct options *opt, const struct option_row *row, const char *value,
 		    const char **why)
 {
@@ -128,8 +165,11 @@ int options_set(struct options *opt, const char *name, const char *value, const 
 	for (size_t i = 0; i < NR_ROWS; i++) {
 		if (strcasecmp(name, rows[i].name))
 			continue;
-		return rows[i].text ? set_text(opt, &rows[i], value, why)
-				    : set_number(opt, &rows[i], value, why);
+		if (rows[i].text)
+			return set_text(opt, &rows[i], value, why);
+		if (rows[i].words[0].text)
+			return set_word(opt, &rows[i], value, why);
+		return set_number(opt, &rows[i], value, why);
 	}
 	*why = "no such option";
 	return -EINVAL;
