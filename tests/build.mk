@@ -26,7 +26,7 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(TEST_DEPS)
 	$(Q)$(CC) $(ULDFLAGS) -o $@ $< $(TEST_DEPS) $(LIBPOOL_LIBS) $(LDLIBS) -lcmocka
 
 # Parts of utmemd that stand alone
-UTMEMD_PARTS := $(patsubst %,$(B)/obj/host/utmemd/%.o,dance fdpass keeper kept \
+UTMEMD_PARTS := $(patsubst %,$(B)/obj/host/utmemd/%.o,dance fdpass keeper kept poll \
 	pool_options option_value size)
 $(B)/tests/unit/utmemd_%: $(B)/obj/tests/unit/utmemd_%.o $(UTMEMD_PARTS) $(LIBPOOL)
 	$(call say,LD,$@)

@@ -22,6 +22,7 @@
 
 #include "host/service/service.h"
 #include "host/utmemd/loop.h"
+#include "host/utmemd/poll.h"
 
 struct daemon;
 
@@ -31,8 +32,8 @@ struct server {
 	struct loop *loop;	 /* the doorbells of its windows, and, in the first one, all else */
 	struct source hypercall; /* in the loop, where hypercalls are heard: hypercall.c */
 	uint32_t nr_windows;
-	uint64_t nr_sleeps;    /* times the thread slept for want of work */
-	uint64_t nr_doorbells; /* wake-ups by a doorbell */
+	struct poller poller;
+	uint64_t nr_doorbells; /* that were taken; one at the end of a sleep has ended it */
 	/* not of the first one: */
 	struct loop own_loop;
 	struct source kick; /* eventfd: look again, a window has come or it is the end */

@@ -14,6 +14,7 @@
 #include "guest/ring/utmem_abi.h"
 #include "host/utmemd/option_value.h"
 #include "host/utmemd/options.h"
+#include "host/utmemd/poll.h"
 #include "host/utmemd/pool_options.h"
 
 #define SECTION "utmemd" /* of the configuration file */
@@ -56,8 +57,11 @@ static const struct option_def table[] = {
 	 "processes connected to one tenant's socket"},
 	{"threads", "N", OPTION_COUNT, AT(threads), "1", 1, THREADS_MAX, NULL,
 	 "that serve, each its own windows"},
-	{"poll-usecs", "N", OPTION_COUNT, AT(poll_usecs), "50", 0, 1000000, NULL,
-	 "how long to look for more work before sleeping"},
+	{"poll-usecs", "N", OPTION_COUNT, AT(knobs.poll_usecs), "50", 0, 1000000, NULL,
+	 "how long to look for more work before sleeping, at most"},
+	{"poll-cpu-percent", "N", OPTION_COUNT, AT(knobs.poll_cpu_percent), "100", 0,
+	 POLL_CPU_PERCENT_MAX, NULL,
+	 "of its time that each thread may look for work and find none; 100: no limit"},
 	{"doorbell", "HOW", OPTION_CHOICE, AT(doorbell), "auto", 0, 0, "auto mmio hypercall",
 	 "how VMs wake a thread: by hypercall where the host allows, mmio alone, or hypercall"},
 	{"heartbeat-ms", "N", OPTION_COUNT, AT(heartbeat_ms), "1000", 10, 60000, NULL,

@@ -26,6 +26,12 @@ struct pressure_option {
 
 #define THREADS_MAX 64u
 
+/* How threads look for work. */
+struct knobs {
+	uint64_t poll_usecs;	   /* ceiling */
+	uint64_t poll_cpu_percent; /* of each thread that serves */
+};
+
 struct options {
 	char *config;
 	char *run_dir;
@@ -43,7 +49,7 @@ struct options {
 	uint64_t max_queues;	/* per window */
 	uint64_t max_clients;	/* per tenant */
 	uint64_t threads;	/* that serve; at most THREADS_MAX */
-	uint64_t poll_usecs;
+	struct knobs knobs;	/* at start */
 	char *doorbell;
 	uint64_t heartbeat_ms;
 	struct pressure_option pressure;

@@ -22,44 +22,62 @@ static uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
-/* NEED_KICK is set while we sleep, and only then: a submitter rings only for a sleeper. */
-static void sleep_for_event(struct server *v, const struct serve_ways *ways)
+/*
+ * NEED_KICK is set while we sleep, and only then: a submitter rings only for a sleeper.
+ * Return: when it was awake again, or found that there was work after all.
+ */
+static uint64_t sleep_for_event(struct server *v, const struct serve_ways *ways)
 {
+	uint64_t now, bells = v->nr_doorbells;
+
 	hypercall_sleep(v);
 	if (utmem_service_arm(v->service)) {
 		hypercall_awake(v);
-		return;
+		return clock_ns();
 	}
-	v->nr_sleeps++;
+	poller_sleeps(&v->poller);
 	ways->sleep(v);
 	utmem_service_disarm(v->service);
 	hypercall_awake(v);
 	if (ways->awake)
 		ways->awake(v);
+	now = clock_ns();
+	poller_woke(&v->poller, now, v->nr_doorbells != bells);
+	return now;
+}
+
+/* What comes of it is no polling, however long it takes. Return: when it was done. */
+static uint64_t look(struct server *v, const struct serve_ways *ways)
+{
+	uint64_t now;
+
+	ways->look(v);
+	now = clock_ns();
+	poller_skip(&v->poller, now);
+	return now;
 }
 
 /*
  * Waking a sleeper costs far more than a request. So after work this thread looks
- * for more during poll_usecs, and sleeps only when none came.
+ * for more as long as the poller says, and sleeps only when none came.
  */
 void serve_by(struct server *v, const struct serve_ways *ways)
 {
-	uint64_t poll_ns = v->daemon->opt->poll_usecs * NS_PER_US;
-	uint64_t worked = clock_ns(), looked = worked;
+	const struct knobs *knobs = &v->daemon->opt->knobs;
+	uint64_t looked = clock_ns();
 
+	poller_init(&v->poller, knobs->poll_usecs * NS_PER_US, (uint32_t)knobs->poll_cpu_percent,
+		    looked);
 	while (!ways->over(v)) {
 		bool busy = utmem_service_turn(v->service) > 0;
 		uint64_t now = clock_ns();
 
 		if (busy)
-			worked = now;
-		if (!busy && now - worked >= poll_ns) {
-			sleep_for_event(v, ways);
-			looked = clock_ns();
-		} else if (now - looked >= LOOK_NS) {
-			ways->look(v);
-			looked = now;
-		}
+			poller_worked(&v->poller, now);
+		if (!busy && !poller_goes_on(&v->poller, now))
+			looked = sleep_for_event(v, ways);
+		else if (now - looked >= LOOK_NS)
+			looked = look(v, ways);
 	}
 }
 

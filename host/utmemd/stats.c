@@ -31,7 +31,8 @@ struct host_stat {
 	struct keeper_life life;
 	struct daemon_recovery recovery;
 	uint64_t tenants, vms, clients;
-	uint64_t threads, nr_sleeps, nr_doorbells;
+	struct poll_counters poll;
+	uint64_t threads, nr_doorbells, poll_window_ns;
 	struct doorbell_counters hypercalls;
 	uint64_t worker_pid, death_signal, death_exit, death_time, kept_fds, epoch;
 };
@@ -57,12 +58,18 @@ static const struct metric host_metrics[] = {
 	HOST("wakes", service.nr_wakes),
 	HOST("arms", service.nr_arms),
 	HOST("threads", threads),
-	HOST("sleeps", nr_sleeps),
+	HOST("sleeps", poll.nr_sleeps),
+	HOST("slept_ns", poll.slept_ns),
+	HOST("bell_wakes", poll.nr_bell_wakes),
+	HOST("other_wakes", poll.nr_other_wakes),
 	HOST("doorbells", nr_doorbells),
 	HOST("hypercalls_rung", hypercalls.nr_rung),
 	HOST("hypercalls_awake", hypercalls.nr_awake),
 	HOST("hypercalls_bad_token", hypercalls.nr_bad_token),
 	HOST("hypercalls_foreign", hypercalls.nr_foreign),
+	HOST("polled_ns", poll.polled_ns),
+	HOST("poll_finds", poll.nr_finds),
+	HOST("poll_window_ns", poll_window_ns),
 	HOST("malformed", service.nr_malformed),
 	HOST("broken", service.nr_broken),
 	HOST("value_in_bytes", service.value_bytes_in),
@@ -186,13 +193,25 @@ static void add_lives(struct host_stat *stat, const struct daemon *d)
 	stat->death_exit = WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : 0;
 }
 
+static void add_poller(struct host_stat *stat, const struct poller *p)
+{
+	stat->poll.polled_ns += p->counters.polled_ns;
+	stat->poll.nr_finds += p->counters.nr_finds;
+	stat->poll.slept_ns += p->counters.slept_ns;
+	stat->poll.nr_sleeps += p->counters.nr_sleeps;
+	stat->poll.nr_bell_wakes += p->counters.nr_bell_wakes;
+	stat->poll.nr_other_wakes += p->counters.nr_other_wakes;
+	if (p->window_ns > stat->poll_window_ns)
+		stat->poll_window_ns = p->window_ns;
+}
+
 static void add_servers(struct host_stat *stat, const struct crew *crew)
 {
 	const struct server *v;
 
 	stat->threads = crew->nr;
 	for (v = crew->servers; v < crew->servers + crew->nr; v++) {
-		stat->nr_sleeps += v->nr_sleeps;
+		add_poller(stat, &v->poller);
 		stat->nr_doorbells += v->nr_doorbells;
 	}
 }

@@ -336,13 +336,14 @@ static void reap(struct link *l, uint32_t nr)
 static void sleeping_host_is_rung_once_for_a_batch(void **state)
 {
 	struct daemon *d = *state;
+	uint64_t before, wakes, others;
 	struct utmem_stats s;
-	uint64_t before;
 	struct link l;
 	uint32_t i;
 
 	link_up(&l, d, "a");
 	before = tenant_stat(d, "a", "doorbells");
+	wakes = host_stat(d, "bell_wakes");
 	for (i = 0; i < 50; i++) {
 		await_sleep(d);
 		fill_batch(&l, 64);
@@ -352,6 +353,11 @@ static void sleeping_host_is_rung_once_for_a_batch(void **state)
 	utmem_queue_stats(l.q, &s);
 	assert_int_equal(s.kicks, 50);
 	assert_int_equal(tenant_stat(d, "a", "doorbells"), before + 50);
+	/* but for those that came when something else had woken it just before */
+	wakes = host_stat(d, "bell_wakes") - wakes;
+	assert_in_range(wakes, 40, 50);
+	others = host_stat(d, "other_wakes");
+	assert_true(host_stat(d, "sleeps") >= host_stat(d, "bell_wakes") + others);
 	link_down(&l);
 }
 
@@ -386,6 +392,8 @@ static void host_that_is_awake_is_not_rung(void **state)
 	assert_true(s.kicks <= 1 + sleeps);
 	assert_true(s.kicks < NR_AWAKE / 10);
 	assert_true(tenant_stat(&d, "a", "requests") >= 1 + 16 * NR_AWAKE);
+	assert_true(host_stat(&d, "poll_finds") > 0);
+	assert_true(host_stat(&d, "polled_ns") > 0);
 	link_down(&l);
 	daemon_stop(&d);
 }

@@ -62,6 +62,8 @@ wrong 2 'utmemd: --threads: 0 is not in 1 .. 64' --threads 0
 wrong 2 'utmemd: --threads: 65 is not in 1 .. 64' --threads 65
 wrong 2 'utmemd: --poll-usecs: 1000001 is not in 0 .. 1000000' --poll-usecs 1000001
 wrong 2 'utmemd: --poll-usecs: 5k is no number' --poll-usecs 5k
+wrong 2 'utmemd: --poll-cpu-percent: 101 is not in 0 .. 100' --poll-cpu-percent 101
+wrong 2 'utmemd: --poll-cpu-percent: 5% is no number' --poll-cpu-percent 5%
 wrong 2 'utmemd: --save-memory: 1023k is not in 1m .. 1t' --save-memory 1023k
 wrong 2 'utmemd: --doorbell: bell is none of: auto mmio hypercall' --doorbell bell
 wrong 2 'utmemd: --heartbeat-ms: 9 is not in 10 .. 60000' --heartbeat-ms 9
