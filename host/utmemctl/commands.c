@@ -18,6 +18,7 @@
 
 static const char *const tenant_columns[] = {"name",  "used_bytes", "quota_bytes", "weight",
 					     "pools", "vm",	    "clients",	   NULL};
+static const char *const knob_columns[] = {"knob", "value", "unit", "range", "default", NULL};
 static const char *const grant_columns[] = {"tenant", "right", NULL};
 static const char *const pool_columns[] = {
 	"tenant", "name",  "kind",	  "shared",	  "owner",   "compress",
@@ -26,6 +27,8 @@ static const char *const pool_columns[] = {
 static const char *const traffic_columns[] = {"name",	   "vm",      "clients",   "queues",
 					      "requests",  "batches", "doorbells", "wakes",
 					      "malformed", "broken",  NULL};
+
+#define KNOBS_MAX 16 /* in one command */
 
 static int wrong(const char *what, const char *word)
 {
@@ -235,6 +238,51 @@ static int reclaim(const struct arguments *a)
 	return policy_reclaim(a, a->words[1], a->nr_words == 3 ? a->words[2] : NULL);
 }
 
+/* ---- knobs ---- */
+
+/* A copy of @result with one more member for people, or NULL. */
+static cJSON *with_range(const cJSON *result)
+{
+	cJSON *row, *rows = cJSON_Duplicate(result, 1);
+	char range[64];
+
+	cJSON_ArrayForEach(row, rows)
+	{
+		snprintf(range, sizeof(range), "%.0f..%.0f",
+			 cJSON_GetNumberValue(cJSON_GetObjectItem(row, "min")),
+			 cJSON_GetNumberValue(cJSON_GetObjectItem(row, "max")));
+		cJSON_AddStringToObject(row, "range", range);
+	}
+	return rows;
+}
+
+static void print_knobs(const cJSON *result)
+{
+	cJSON *rows = with_range(result);
+
+	table_print(rows, knob_columns);
+	cJSON_Delete(rows);
+}
+
+/* What a knob is, and which values it takes, is the daemon's to say. */
+static int tune(const struct arguments *a)
+{
+	cJSON *args = a->nr_words > 1 ? cJSON_CreateObject() : NULL;
+	int i;
+
+	for (i = 1; i < a->nr_words; i++) {
+		char *word = a->words[i], *value = strchr(word, '=');
+
+		if (!value) {
+			cJSON_Delete(args);
+			return wrong("not KNOB=VALUE:", word);
+		}
+		*value++ = '\0';
+		cJSON_AddStringToObject(args, word, value);
+	}
+	return show(a, "tune", args, print_knobs);
+}
+
 /* ---- stats ---- */
 
 static void print_stats(const cJSON *result)
@@ -343,6 +391,12 @@ static const struct {
 	 reclaim,
 	 "reclaim SIZE [TENANT] [--json]",
 	 "give memory back to the host, dropping ephemeral values"},
+	{{"tune", NULL},
+	 1,
+	 KNOBS_MAX + 1,
+	 tune,
+	 "tune [KNOB=VALUE ...] [--json]",
+	 "show, and change, how utmemd looks for work; no knob: only show"},
 	{{"stats", NULL}, 1, 1, stats, "stats [--json]", "what is counted"},
 	{{"upgrade", NULL},
 	 1,

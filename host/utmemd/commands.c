@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/utmemd/commands.h"
@@ -18,6 +19,7 @@
 #include "host/utmemd/save.h"
 #include "host/utmemd/stats.h"
 #include "host/utmemd/tenant.h"
+#include "host/utmemd/tune.h"
 
 #define WHY_LEN 256
 #define NUMBER_MAX 9007199254740992.0 /* 2^53: beyond it JSON's numbers have gaps */
@@ -515,6 +517,82 @@ static int run_reclaim(struct command *c)
 	return fail(c, -ENOMEM, "no memory");
 }
 
+/* ---- knobs ---- */
+
+static int arg_knob(struct command *c, const cJSON *arg, struct knobs *k)
+{
+	const char *name = arg->string, *value = cJSON_GetStringValue(arg);
+	char why[OPTION_WHY_LEN];
+	int err;
+
+	if (!value)
+		return fail(c, -EINVAL, "%.64s: no string", name);
+	if (cJSON_GetObjectItemCaseSensitive(c->args, name) != arg)
+		return fail(c, -EINVAL, "%.64s: said twice", name);
+	err = options_knob_set(k, name, value, why);
+	if (err == -ENOENT)
+		return fail(c, err, "no such knob: %.64s", name);
+	return err ? fail(c, err, "%s: %.64s %s", name, value, why) : 0;
+}
+
+/* All of the arguments, or none. */
+static int arg_knobs(struct command *c, struct knobs *k)
+{
+	const cJSON *arg;
+	int err = 0;
+
+	if (c->args && !cJSON_IsObject(c->args))
+		return fail(c, -EINVAL, "\"args\" is no object");
+	cJSON_ArrayForEach(arg, c->args)
+	{
+		err = arg_knob(c, arg, k);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+static cJSON *describe(const struct knob *k)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	if (cJSON_AddStringToObject(o, "knob", k->name) &&
+	    cJSON_AddNumberToObject(o, "value", (double)k->value) &&
+	    cJSON_AddStringToObject(o, "unit", k->unit) &&
+	    cJSON_AddNumberToObject(o, "min", (double)k->min) &&
+	    cJSON_AddNumberToObject(o, "max", (double)k->max) &&
+	    cJSON_AddNumberToObject(o, "default", strtod(k->by_default, NULL)))
+		return o;
+	cJSON_Delete(o);
+	return NULL;
+}
+
+static int tell_knobs(struct command *c)
+{
+	struct knob k;
+	size_t i;
+
+	c->result = cJSON_CreateArray();
+	for (i = 0; options_knob(&c->daemon->knobs, i, &k); i++) {
+		if (!cJSON_AddItemToArray(c->result, describe(&k)))
+			return fail(c, -ENOMEM, "no memory");
+	}
+	return 0;
+}
+
+static int run_tune(struct command *c)
+{
+	struct knobs k = c->daemon->knobs;
+	int err = arg_knobs(c, &k);
+
+	if (err)
+		return err;
+	if (c->args)
+		err = tune_set(c->daemon, &k);
+	return err ? fail(c, err, "not done, for it cannot be kept: %s", strerror(-err))
+		   : tell_knobs(c);
+}
+
 /* ---- stats ---- */
 
 /* Adds @item, which is ours, or deletes it. */
@@ -557,6 +635,7 @@ static const struct {
 	{"pool restore", run_pool_restore},
 	{"reclaim", run_reclaim},
 	{"stats", run_stats},
+	{"tune", run_tune},
 };
 
 static int run(struct command *c, const cJSON *request)

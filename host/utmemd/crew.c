@@ -336,3 +336,12 @@ void crew_stat(const struct crew *crew, struct utmem_service_counters *out)
 		stats_sum(out, &one);
 	}
 }
+
+void crew_tune(struct crew *crew, const struct knobs *knobs)
+{
+	uint32_t i;
+
+	for (i = 0; i < crew->nr; i++)
+		poller_tune(&crew->servers[i].poller, knobs->poll_usecs * 1000,
+			    (uint32_t)knobs->poll_cpu_percent);
+}

@@ -22,6 +22,7 @@
 
 #include "host/service/service.h"
 #include "host/utmemd/loop.h"
+#include "host/utmemd/options.h"
 #include "host/utmemd/poll.h"
 
 struct daemon;
@@ -81,5 +82,7 @@ bool crew_shares(const struct crew *crew, const struct utmem_tenant *t);
 void crew_forsake(struct crew *crew, const struct utmem_tenant *t);
 void crew_rights_changed(struct crew *crew);
 void crew_stat(const struct crew *crew, struct utmem_service_counters *out);
+/* From the next turn on. */
+void crew_tune(struct crew *crew, const struct knobs *knobs);
 
 #endif /* UTMEMD_CREW_H */

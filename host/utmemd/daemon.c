@@ -19,6 +19,7 @@
 #include "host/utmemd/pool_options.h"
 #include "host/utmemd/privilege.h"
 #include "host/utmemd/tenant.h"
+#include "host/utmemd/tune.h"
 #include "host/utmemd/window.h"
 
 /* ---- what serves ---- */
@@ -249,6 +250,7 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 
 	memset(d, 0, sizeof(*d));
 	d->opt = opt;
+	d->knobs = opt->knobs;
 	TAILQ_INIT(&d->tenants);
 	LIST_INIT(&d->windows);
 	LIST_INIT(&d->listeners);
@@ -256,6 +258,7 @@ int daemon_init(struct daemon *d, const struct options *opt, int link)
 	err = deposit_open(&d->deposit, link);
 	if (err)
 		return err;
+	tune_resume(d);
 	err = privileged_open(d);
 	if (err)
 		goto err_deposit;
@@ -318,5 +321,6 @@ void daemon_exit(struct daemon *d)
 	engine_close(d);
 	registry_close(d);
 	hypercall_close(d);
+	tune_close(d);
 	deposit_close(&d->deposit);
 }

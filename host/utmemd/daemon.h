@@ -42,6 +42,8 @@ struct daemon_recovery {
 
 struct daemon {
 	const struct options *opt;
+	struct knobs knobs; /* opt's, or what the operator has set since */
+	struct deposited knobs_deposited;
 	struct deposit deposit;
 	int arena_fd;
 	struct registry registry;

@@ -4,6 +4,7 @@
  * deposited there before any peer knows of it, and what an earlier worker deposited is
  * found here. Callers: worker.c, and whoever owns such descriptors.
  *
+ *	knobs			what the operator has tuned
  *	arena			memory of the engine
  *	registry/state		the lock of the state directory
  *	registry/run		the run dir, where there is none

@@ -8,8 +8,6 @@
 
 #include "host/utmemd/options.h"
 
-#define OPTION_WHY_LEN 256u
-
 enum option_type {
 	OPTION_TEXT,
 	OPTION_CHOICE, /* one word of `choices` */

@@ -293,3 +293,60 @@ int options_log_level(const struct options *o)
 {
 	return option_choice(find_option("log-level")->choices, o->log_level);
 }
+
+/* ---- knobs ---- */
+
+static const struct {
+	const char *name;
+	const char *unit;
+} knobs[] = {
+	{"poll-usecs", "us"},
+	{"poll-cpu-percent", "%"},
+};
+
+#define NR_KNOBS (sizeof(knobs) / sizeof(knobs[0]))
+
+bool options_knob(const struct knobs *k, size_t i, struct knob *out)
+{
+	const struct options o = {.knobs = *k};
+	const struct option_def *def;
+
+	if (i >= NR_KNOBS)
+		return false;
+	def = find_option(knobs[i].name);
+	*out = (struct knob){
+		.name = def->name,
+		.unit = knobs[i].unit,
+		.by_default = def->by_default,
+		.min = def->min,
+		.max = def->max,
+	};
+	memcpy(&out->value, (const char *)&o + def->off, sizeof(out->value));
+	return true;
+}
+
+static bool is_knob(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NR_KNOBS; i++) {
+		if (!strcmp(knobs[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+int options_knob_set(struct knobs *k, const char *name, const char *value, char why[OPTION_WHY_LEN])
+{
+	struct options o = {.knobs = *k};
+	int err;
+
+	if (!is_knob(name)) {
+		snprintf(why, OPTION_WHY_LEN, "is no knob");
+		return -ENOENT;
+	}
+	err = option_set(&o, find_option(name), value, why);
+	if (!err)
+		*k = o.knobs;
+	return err;
+}

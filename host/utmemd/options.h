@@ -7,9 +7,12 @@
 #define UTMEMD_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "host/pool/pool.h"
+
+#define OPTION_WHY_LEN 256u /* of what is said of a wrong value */
 
 struct tenant_option {
 	char name[UTMEM_POOL_NAME_LEN];
@@ -26,7 +29,7 @@ struct pressure_option {
 
 #define THREADS_MAX 64u
 
-/* How threads look for work. */
+/* What can be changed while the daemon runs, too: tune.h. */
 struct knobs {
 	uint64_t poll_usecs;	   /* ceiling */
 	uint64_t poll_cpu_percent; /* of each thread that serves */
@@ -71,6 +74,20 @@ enum options_result {
 
 enum options_result options_init(struct options *o, int argc, char **argv);
 void options_exit(struct options *o);
+
+/* A knob, as the table of options has it. */
+struct knob {
+	const char *name;
+	const char *unit;
+	const char *by_default;
+	uint64_t value, min, max;
+};
+
+/* The @i-th, as it stands in @k; false: there are no more. */
+bool options_knob(const struct knobs *k, size_t i, struct knob *out);
+/* By the name and the rules of its option. -errno: *k is as before, and @why goes on from "NAME". */
+int options_knob_set(struct knobs *k, const char *name, const char *value,
+		     char why[OPTION_WHY_LEN]);
 
 /* The log_level that o->log_level names. */
 int options_log_level(const struct options *o);

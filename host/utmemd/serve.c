@@ -63,7 +63,7 @@ static uint64_t look(struct server *v, const struct serve_ways *ways)
  */
 void serve_by(struct server *v, const struct serve_ways *ways)
 {
-	const struct knobs *knobs = &v->daemon->opt->knobs;
+	const struct knobs *knobs = &v->daemon->knobs;
 	uint64_t looked = clock_ns();
 
 	poller_init(&v->poller, knobs->poll_usecs * NS_PER_US, (uint32_t)knobs->poll_cpu_percent,

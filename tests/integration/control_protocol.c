@@ -43,6 +43,41 @@ static void control_answers_nonsense_and_lives(void **state)
 	assert_int_equal(tenant_stat(*state, "a", "quota_bytes"), 16 << 20);
 }
 
+/* A knob that is right does not help: all of them, or none. */
+static void control_refuses_knobs_that_make_no_sense(void **state)
+{
+	static const char *const knobs[] = {
+		"1",
+		"null",
+		"\"poll-usecs\"",
+		"[\"poll-usecs\",\"1\"]",
+		"{\"poll-usecs\":1}",
+		"{\"poll-usecs\":null}",
+		"{\"poll-usecs\":{\"poll-usecs\":\"1\"}}",
+		"{\"poll-usecs\":\"1\",\"poll-usecs\":\"1\"}",
+		"{\"poll-usecs\":\"1\",\"\":\"1\"}",
+		"{\"poll-usecs\":\"1\",\"Poll-usecs\":\"1\"}",
+		"{\"poll-usecs\":\"1\",\"threads\":\"2\"}",
+		"{\"poll-usecs\":\"1\",\"run-dir\":\"/\"}",
+		"{\"poll-usecs\":\"1\",\"poll-cpu-percent\":\"101\"}",
+		"{\"poll-usecs\":\"1000001\",\"poll-cpu-percent\":\"1\"}",
+		"{\"poll-usecs\":\"-1\"}",
+		"{\"poll-usecs\":\"\"}",
+		"{\"poll-usecs\":\"1e3\"}",
+		"{\"poll-usecs\":\"99999999999999999999999999\"}",
+	};
+	char line[512], *before = strdup(daemon_ask(*state, "{\"cmd\":\"tune\"}"));
+	size_t i;
+
+	assert_non_null(strstr(before, "{\"ok\":true,"));
+	for (i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
+		snprintf(line, sizeof(line), "{\"cmd\":\"tune\",\"args\":%s}", knobs[i]);
+		assert_non_null(strstr(daemon_ask(*state, line), "{\"ok\":false,\"errno\":-"));
+		assert_string_equal(daemon_ask(*state, "{\"cmd\":\"tune\"}"), before);
+	}
+	free(before);
+}
+
 static void control_lets_an_endless_line_go(void **state)
 {
 	int sock = must_connect(*state, "control.sock", SOCK_STREAM);
@@ -141,6 +176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(control_answers_nonsense_and_lives),
+		cmocka_unit_test(control_refuses_knobs_that_make_no_sense),
 		cmocka_unit_test(control_lets_an_endless_line_go),
 		cmocka_unit_test(control_answers_lines_that_come_together_in_order),
 		cmocka_unit_test(control_refuses_the_seventeenth_operator),

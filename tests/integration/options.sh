@@ -166,6 +166,17 @@ check_is "sockets have the mode that was asked for" '600 600' \
 utmemd_stop
 check_is "sockets are gone" utmemd.lock "$(ls "$RUN")"
 
+# knob NAME: its value, as utmemctl shows it
+knob() {
+	utmemctl tune | awk -v name="$1" '$1 == name { print $2 }'
+}
+utmemd_start --arena 1m --poll-usecs 0 --poll-cpu-percent 0
+check_is "the least of polling is in force" "0 0" "$(knob poll-usecs) $(knob poll-cpu-percent)"
+utmemd_stop
+utmemd_start --arena 1m --poll-usecs 1000000 --poll-cpu-percent 100
+check_is "the most of polling is in force" "1000000 100" "$(knob poll-usecs) $(knob poll-cpu-percent)"
+utmemd_stop
+
 utmemd_start --arena 1m --client-window 1m --client-memory 1m
 ok "--client-memory starts with room for one --client-window"
 utmemd_stop

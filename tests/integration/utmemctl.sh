@@ -42,10 +42,11 @@ says 2 'utmemctl: not TENANT/POOL: x' pool set x compress=lz4
 says 2 'utmemctl: not OPTION=VALUE: lz4' pool set x/p lz4
 says 2 'utmemctl: no such option (compress, compress_least, dedup): zip' pool set x/p zip=1
 says 2 'utmemctl: not a size (*): 1x' pool set x/p compress_least=1x
+says 2 'utmemctl: not KNOB=VALUE: poll-usecs' tune poll-usecs
 says 2 "*unrecognized option '--nonsense'" --nonsense
 says 0 'utmemctl [0-9]*.[0-9]*.[0-9]* (*)' --version
 commands_of_manual() {
-	sed -n 's/^\.It Cm \(tenant\|pool\|stats\|upgrade\|quota\|reclaim\)\( \(add\|quota\|weight\|remove\|list\|grants\|grant\|revoke\|set\|save\|restore\|verify\)\|\).*/\1\2 /p' \
+	sed -n 's/^\.It Cm \(tenant\|pool\|stats\|upgrade\|quota\|reclaim\|tune\)\( \(add\|quota\|weight\|remove\|list\|grants\|grant\|revoke\|set\|save\|restore\|verify\)\|\).*/\1\2 /p' \
 		packaging/man/utmemctl.1
 }
 commands_of_help() {
