@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "host/service/probe.h"
 #include "host/service/queue.h"
 #include "host/service/request.h"
 #include "host/service/window.h"
@@ -190,8 +191,11 @@ uint32_t utsvc_queue_drain(struct queue *q, uint64_t *budget)
 	}
 	if (!n)
 		return 0;
+	if (n > REQUEST_BATCH)
+		n = REQUEST_BATCH;
+	probe_batch_begin(q->id, n);
 	before = ledger_enter(ledger, q->id);
-	n = collect(q, s, n < REQUEST_BATCH ? n : REQUEST_BATCH, budget);
+	n = collect(q, s, n, budget);
 	engine_lock(s);
 	prefetch_indexes(s, n);
 	prefetch_records(s, n);
@@ -201,6 +205,7 @@ uint32_t utsvc_queue_drain(struct queue *q, uint64_t *budget)
 	engine_unlock(s);
 	utsvc_queue_complete(q);
 	ledger_leave(ledger, before);
+	probe_batch_end(q->id, n);
 	return n;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/service/probe.h"
 #include "host/service/window.h"
 
 void utsvc_queue_restart(struct queue *q)
@@ -223,6 +224,7 @@ void utsvc_queue_wake(struct queue *q)
 	struct utmem_window *w = q->window;
 
 	w->counters.nr_wakes++;
+	probe_signal(q->id, q->irq_vector);
 	w->cfg.cb.wake(w->cfg.cb.ctx, q->id, q->irq_vector);
 }
 

@@ -20,6 +20,7 @@
  *	share.c	     what one tenant gets in a turn, over all its windows
  *	admin.c	     CREATE_QUEUE .. POOL_STAT, from queue 0 or from a socket
  *	service.c    all windows of one thread: turn, arm, disarm
+ *	probe.h	     where a tracer may look
  */
 #ifndef UTMEM_SERVICE_H
 #define UTMEM_SERVICE_H

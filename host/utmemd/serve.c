@@ -5,6 +5,7 @@
  */
 #include <time.h>
 
+#include "host/service/probe.h"
 #include "host/utmemd/daemon.h"
 #include "host/utmemd/hypercall.h"
 #include "host/utmemd/serve.h"
@@ -29,20 +30,24 @@ static uint64_t clock_ns(void)
 static uint64_t sleep_for_event(struct server *v, const struct serve_ways *ways)
 {
 	uint64_t now, bells = v->nr_doorbells;
+	bool rung;
 
 	hypercall_sleep(v);
 	if (utmem_service_arm(v->service)) {
 		hypercall_awake(v);
 		return clock_ns();
 	}
+	probe_thread_sleep();
 	poller_sleeps(&v->poller);
 	ways->sleep(v);
 	utmem_service_disarm(v->service);
 	hypercall_awake(v);
 	if (ways->awake)
 		ways->awake(v);
+	rung = v->nr_doorbells != bells;
+	probe_thread_wake(rung ? PROBE_WAKE_DOORBELL : PROBE_WAKE_OTHER);
 	now = clock_ns();
-	poller_woke(&v->poller, now, v->nr_doorbells != bells);
+	poller_woke(&v->poller, now, rung);
 	return now;
 }
 
