@@ -502,7 +502,9 @@ static inline void utmem_wake_disarm(struct utmem_ring_page *page)
 struct utmem_watch {
 	__u32 unserved; /* requests without a completion, at most sq_entries */
 	__u32 ready;	/* completions not yet reaped, at most cq_entries */
+	__u32 coming;	/* as many once all that is submitted is answered, at most cq_entries */
 	__u32 cq_head;	/* what utmem_wake_arm() counts from */
+	__u32 sq_tail;	/* requests ever submitted */
 };
 
 static inline void utmem_watch_read(struct utmem_watch *w, const struct utmem_ring_page *page,
@@ -512,7 +514,10 @@ static inline void utmem_watch_read(struct utmem_watch *w, const struct utmem_ri
 	__u32 tail = utmem_load_acquire(&page->sq_tail);
 
 	w->unserved = tail - head > geo->sq_entries ? geo->sq_entries : tail - head;
+	w->sq_tail = tail;
 	w->cq_head = utmem_load_relaxed(&page->cq_head);
+	/* One completion for each request: both count from the same 0. */
+	w->coming = tail - w->cq_head > geo->cq_entries ? geo->cq_entries : tail - w->cq_head;
 	tail = utmem_load_acquire(&page->cq_tail); /* C */
 	w->ready = tail - w->cq_head > geo->cq_entries ? geo->cq_entries : tail - w->cq_head;
 }

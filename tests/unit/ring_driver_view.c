@@ -28,6 +28,29 @@ static void watch_counts_requests_and_completions_of_an_honest_queue(void **stat
 			assert_int_equal(watch(r).unserved, waiting);
 			assert_int_equal(watch(r).ready, waiting);
 			assert_int_equal(watch(r).cq_head, start);
+			assert_int_equal(watch(r).sq_tail, start + waiting);
+		}
+	}
+}
+
+static void watch_counts_what_will_be_complete_however_far_the_host_has_come(void **state)
+{
+	struct ring *r = *state;
+
+	FOR_EACH_RING(r, n)
+	{
+		uint32_t start = r->page->sq_tail;
+
+		r->page->sq_tail = start + n;
+		for (uint32_t served = 0; served <= n; served++) {
+			r->page->sq_head = r->page->cq_tail = start + served;
+			assert_int_equal(watch(r).coming, n);
+			/* Between the two stores of the host */
+			r->page->sq_head = start + served - (served > 0);
+			assert_int_equal(watch(r).coming, n);
+			r->page->cq_head = start + served;
+			assert_int_equal(watch(r).coming, n - served);
+			r->page->cq_head = start;
 		}
 	}
 }
@@ -45,6 +68,7 @@ static void watch_never_says_more_than_the_rings_hold_whatever_the_words_say(voi
 		r->page->sq_tail = r->page->cq_tail = tail;
 		assert_int_equal(watch(r).unserved, tail - head <= 4 ? tail - head : 4);
 		assert_int_equal(watch(r).ready, tail - head <= 8 ? tail - head : 8);
+		assert_int_equal(watch(r).coming, tail - head <= 8 ? tail - head : 8);
 	}
 }
 
@@ -85,6 +109,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(watch_counts_requests_and_completions_of_an_honest_queue),
+		cmocka_unit_test(watch_counts_what_will_be_complete_however_far_the_host_has_come),
 		cmocka_unit_test(watch_never_says_more_than_the_rings_hold_whatever_the_words_say),
 		cmocka_unit_test(a_live_queue_has_no_error_whatever_its_error_word_says),
 		cmocka_unit_test(an_ended_queue_says_why_and_an_absurd_reason_is_eproto),
