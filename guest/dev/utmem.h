@@ -14,6 +14,7 @@
  *	utmem_dev.lock		files, queues, and which window ranges they have
  *	utmem_admin.lock	one admin request at a time
  *	utmem_vector.lock	queues that an interrupt looks at	(irq-safe)
+ *	utmem_queue.arm_lock	how a queue's waiters will be woken	(irq-safe)
  *	utmem_batch.lock	requests that wait for a doorbell	(irq-safe)
  *	utmem_trust.lock	whether hypercalls are answered		(irq-safe)
  * User memory is touched under none of them and outside of enter() and leave(): who serves a fault
@@ -41,11 +42,10 @@
 #include "utmem_abi.h"
 #include "utmem_ring.h"
 #include "utmem_ioctl.h"
+#include "utmem_adapt.h"
 
 #define UTMEM_NAME "utmem"
 #define UTMEM_VECTORS_MAX 8	    /* MSI-X vectors taken when the device has so many */
-#define UTMEM_BATCH_MAX_INIT 32u    /* requests per doorbell, until sysfs says otherwise */
-#define UTMEM_BATCH_USECS_INIT 50u  /* longest wait for more requests */
 #define UTMEM_ANSWER_MSECS 10u	    /* longest sleep after a doorbell by hypercall */
 #define UTMEM_UNANSWERED_MAX 3u	    /* hypercalls in a row that may wake nobody */
 #define UTMEM_RETRY_MSECS 10000u    /* then this long by MMIO alone */
@@ -67,7 +67,32 @@ struct utmem_counters {
 	atomic64_t awake;
 	atomic64_t hypercalls;
 	atomic64_t unanswered;
+	atomic64_t coalesced;
 };
+
+/* utmem_knobs.c has their ranges and defaults. */
+enum utmem_knob {
+	UTMEM_KNOB_BATCH_MAX,	/* requests for one doorbell */
+	UTMEM_KNOB_BATCH_USECS, /* longest that one waits for others */
+	UTMEM_KNOB_BATCH_MODE,	/* UTMEM_BATCH_FIXED or ADAPTIVE */
+	UTMEM_KNOB_IRQ_MAX,	/* completions for one interrupt */
+	UTMEM_KNOB_IRQ_USECS,	/* longest that one waits for others */
+	UTMEM_KNOBS
+};
+
+struct utmem_knobs {
+	u32 value[UTMEM_KNOBS]; /* of a queue: or UTMEM_BATCH_DEFAULT */
+};
+
+/* As a process says them, in struct utmem_ioc_queue or struct utmem_ioc_batch */
+#define UTMEM_KNOBS_OF(io)                                    \
+	((struct utmem_knobs){{                               \
+		[UTMEM_KNOB_BATCH_MAX] = (io)->batch_max,     \
+		[UTMEM_KNOB_BATCH_USECS] = (io)->batch_usecs, \
+		[UTMEM_KNOB_BATCH_MODE] = (io)->batch_mode,   \
+		[UTMEM_KNOB_IRQ_MAX] = (io)->irq_max,         \
+		[UTMEM_KNOB_IRQ_USECS] = (io)->irq_usecs,     \
+	}})
 
 /* The admin queue: both guest ends of queue 0. */
 struct utmem_admin {
@@ -89,12 +114,16 @@ struct utmem_admin {
 /* Requests that wait for a doorbell, of one service slot, from all processes. */
 struct utmem_batch {
 	spinlock_t lock;
-	u32 pending;		    /* requests */
-	u32 limit;		    /* least batch_max of those who wait */
-	ktime_t due;		    /* earliest end of patience of those who wait */
+	u32 pending;   /* requests */
+	u32 limit;     /* of those who wait the least: so many, and it rings */
+	ktime_t due;   /* earliest end of patience of those who wait */
+	ktime_t quiet; /* so long, when nobody else comes; KTIME_MAX when that is no reason */
+	bool joined;   /* somebody else has come since the first */
 	struct utmem_queue *oldest; /* whose doorbell it is when the timer rings; may be NULL */
 	struct utmem_queue *asker;  /* on whose behalf the last hypercall was made; may be NULL */
-	struct hrtimer timer;
+	struct utmem_adapt adapt;
+	struct hrtimer
+		timer; /* also left running after a doorbell: stopping it costs as much as its end */
 	struct utmem_dev *dev;
 	u32 slot;
 };
@@ -172,8 +201,7 @@ struct utmem_dev {
 	struct utmem_trust trust;
 
 	/* Device defaults, from sysfs; read without a lock */
-	u32 batch_max;
-	u32 batch_usecs;
+	struct utmem_knobs knobs;
 	u32 doorbell; /* enum utmem_doorbell_mode */
 	struct utmem_counters counters;
 
@@ -209,13 +237,25 @@ struct utmem_queue {
 	struct list_head node;	   /* in vector->queues */
 	struct list_head dev_node; /* in dev->queues */
 
-	u32 batch_max; /* or UTMEM_BATCH_DEFAULT */
-	u32 batch_usecs;
+	struct utmem_knobs knobs;
+	struct utmem_counters counters;
+
+	/* Under utmem_batch.lock: how far its requests have been looked at, and when */
+	u32 seen_tail;
+	u64 seen_ns;
 
 	wait_queue_head_t wait; /* the one that sleeps in ENTER */
 	atomic_t waiting;	/* 0 or 1: there is one */
 	u32 want;		/* completions that it waits for */
-	struct utmem_counters counters;
+
+	spinlock_t arm_lock; /* who arms, and what follows */
+	u32 near;	     /* completions that somebody waits for, although ... */
+	bool far;	     /* ... the interrupt has been put off until there are more */
+	bool patient;	     /* the timer runs */
+	bool exact;    /* it has ended since somebody fell asleep: nothing is put off any more */
+	u32 seen_done; /* completions that have been looked at */
+	struct utmem_adapt adapt;
+	struct hrtimer timer; /* ends patience */
 };
 
 /* Count on the device and, when it is known, on the queue. */
@@ -315,10 +355,29 @@ int utmem_queue_create(struct utmem_file *f, const struct utmem_ioc_queue *io,
 void utmem_queue_destroy(struct utmem_queue *q);
 int utmem_queue_enter(struct utmem_queue *q, const struct utmem_ioc_enter *e);
 __poll_t utmem_queue_poll(struct utmem_queue *q);
+/* The queue's end, or the device's: 0 while it is served. */
+int utmem_queue_error(const struct utmem_queue *q);
+
+/* ---- utmem_wake.c ---- */
+
+void utmem_wake_init(struct utmem_queue *q);
+/* No vector looks at @q any more, and no process uses it. Sleeps. */
+void utmem_wake_exit(struct utmem_queue *q);
+/*
+ * Ask the host to wake us for @q when @want completions are there, or for pollers, when they want
+ * less. The caller is on its wait queue already. *w is the ring after that. Any context.
+ */
+void utmem_wake_ask(struct utmem_queue *q, struct utmem_watch *w, u32 want);
+/* The same for one who polls. */
+void utmem_wake_ask_poller(struct utmem_queue *q, struct utmem_watch *w);
+/* The one in ENTER sleeps no more. */
+void utmem_wake_done(struct utmem_queue *q);
 /* Wake whoever has what he waits for. Any context. */
-void utmem_queue_look(struct utmem_vector *v, bool irq);
+void utmem_wake_look(struct utmem_vector *v, bool irq);
 /* Wake everybody: the device is gone. */
-void utmem_queue_wake_all(struct utmem_dev *dev);
+void utmem_wake_all(struct utmem_dev *dev);
+/* No interrupt comes any more: nor will a timer look at the window. */
+void utmem_wake_stop(struct utmem_dev *dev);
 
 /* ---- utmem_pool.c: pools on behalf of a queue's owner ---- */
 
@@ -326,6 +385,17 @@ int utmem_pool_open(struct utmem_queue *q, struct utmem_ioc_pool *io);
 /* @opcode: UTMEM_OP_POOL_CLOSE or UTMEM_OP_POOL_DESTROY. */
 int utmem_pool_end(struct utmem_queue *q, u8 opcode, u16 handle);
 int utmem_pool_stat(struct utmem_queue *q, struct utmem_pool_stat *st);
+
+/* ---- utmem_knobs.c ---- */
+
+void utmem_knobs_init(struct utmem_knobs *k);
+/* What holds for @q now: its own value or the device's. Any context. */
+u32 utmem_knob(const struct utmem_queue *q, enum utmem_knob i);
+/* One value of a device. -EINVAL: out of range, nothing has changed. */
+int utmem_knob_set(struct utmem_knobs *k, enum utmem_knob i, u32 value);
+/* All of a queue's. -EINVAL */
+int utmem_knobs_check(const struct utmem_knobs *k);
+void utmem_knobs_store(struct utmem_knobs *k, const struct utmem_knobs *from);
 
 /* ---- utmem_batch.c ---- */
 
@@ -335,10 +405,6 @@ void utmem_batch_exit(struct utmem_dev *dev);
 void utmem_batch_enter(struct utmem_queue *q, u32 n, bool now);
 /* @q goes away. */
 void utmem_batch_forget(struct utmem_queue *q);
-/* What holds for @q now: its own values or the device's. */
-u32 utmem_batch_max(const struct utmem_queue *q);
-u32 utmem_batch_usecs(const struct utmem_queue *q);
-int utmem_batch_check(u32 batch_max, u32 batch_usecs);
 
 /* ---- utmem_doorbell.c ---- */
 

@@ -11,30 +11,6 @@
 #define CREATE_TRACE_POINTS
 #include "utmem_trace.h"
 
-int utmem_batch_check(u32 batch_max, u32 batch_usecs)
-{
-	if (batch_max != UTMEM_BATCH_DEFAULT &&
-	    (batch_max < UTMEM_BATCH_MAX_MIN || batch_max > UTMEM_BATCH_MAX_MAX))
-		return -EINVAL;
-	if (batch_usecs != UTMEM_BATCH_DEFAULT && batch_usecs > UTMEM_BATCH_USECS_MAX)
-		return -EINVAL;
-	return 0;
-}
-
-u32 utmem_batch_max(const struct utmem_queue *q)
-{
-	u32 own = READ_ONCE(q->batch_max);
-
-	return own == UTMEM_BATCH_DEFAULT ? READ_ONCE(q->dev->batch_max) : own;
-}
-
-u32 utmem_batch_usecs(const struct utmem_queue *q)
-{
-	u32 own = READ_ONCE(q->batch_usecs);
-
-	return own == UTMEM_BATCH_DEFAULT ? READ_ONCE(q->dev->batch_usecs) : own;
-}
-
 /* What is to be done when the lock has been let go. */
 struct due {
 	bool told; /* there is */
@@ -58,7 +34,10 @@ static struct due utmem_batch_take(struct utmem_batch *b, struct utmem_queue *q)
 		utmem_count(b->dev, q, hypercalls, 1);
 		b->asker = q;
 	}
+	if (b->quiet != KTIME_MAX && b->joined)
+		utmem_adapt_waited(&b->adapt, true);
 	b->pending = 0;
+	b->joined = false;
 	b->oldest = NULL;
 	return due;
 }
@@ -72,22 +51,60 @@ static void utmem_batch_ring(struct utmem_batch *b, struct due due)
 	trace_kick(b->dev->id, b->slot, due.pending, due.kick.how);
 }
 
-/* @n more; the least patient of those who wait decides. b->lock. */
-static void add(struct utmem_batch *b, struct utmem_queue *q, u32 n)
+/* What those do who come is seen here, and what they did meanwhile without us. b->lock. */
+static void utmem_batch_learn(struct utmem_batch *b, struct utmem_queue *q, u32 n, u64 now)
 {
-	ktime_t due = ktime_add_us(ktime_get(), utmem_batch_usecs(q));
+	u32 usecs = utmem_knob(q, UTMEM_KNOB_BATCH_USECS);
+	struct utmem_watch w;
+	s32 unseen;
 
-	if (!b->pending) {
-		b->limit = utmem_batch_max(q);
-		b->due = due;
-		b->oldest = q;
-	} else {
-		b->limit = min(b->limit, utmem_batch_max(q));
-		b->due = min(b->due, due);
+	utmem_watch_read(&w, q->page, &q->geo);
+	unseen = w.sq_tail - q->seen_tail - n;
+	/* The host was awake: the time since the last call is no gap. */
+	if (unseen > 0)
+		utmem_adapt_unseen(&b->adapt, q->seen_ns, now, unseen, usecs);
+	else
+		utmem_adapt_call(&b->adapt, now, n, usecs);
+	q->seen_tail = w.sq_tail;
+	q->seen_ns = now;
+}
+
+static void utmem_batch_begin(struct utmem_batch *b, struct utmem_queue *q)
+{
+	b->limit = U32_MAX;
+	b->due = KTIME_MAX;
+	b->quiet = KTIME_MAX;
+	b->oldest = q;
+}
+
+/* How long @q, whose requests came last, lets all of them wait. b->lock. */
+static void utmem_batch_patience(struct utmem_batch *b, struct utmem_queue *q, ktime_t now)
+{
+	u32 usecs = utmem_knob(q, UTMEM_KNOB_BATCH_USECS);
+	u32 limit = usecs ? utmem_knob(q, UTMEM_KNOB_BATCH_MAX) : 1;
+
+	if (utmem_knob(q, UTMEM_KNOB_BATCH_MODE) == UTMEM_BATCH_ADAPTIVE) {
+		limit = utmem_adapt_limit(&b->adapt, b->pending, !b->joined, limit, usecs);
+		b->quiet = ktime_add_ns(now, utmem_adapt_quiet(&b->adapt, usecs));
 	}
+	b->limit = min(b->limit, limit);
+	b->due = min(b->due, ktime_add_us(now, usecs));
+}
+
+/* @n more; the least patient of those who wait decides. b->lock. */
+static void utmem_batch_add(struct utmem_batch *b, struct utmem_queue *q, u32 n, bool waits)
+{
+	ktime_t now = ktime_get();
+
+	utmem_batch_learn(b, q, n, now);
+	b->joined = b->pending;
+	if (!b->pending)
+		utmem_batch_begin(b, q);
 	/* No overflow: below limit before, and one ring more. */
-	b->pending += min(n, q->geo.sq_entries);
-	utmem_count(b->dev, q, requests, min(n, q->geo.sq_entries));
+	b->pending += n;
+	if (waits)
+		utmem_batch_patience(b, q, now);
+	utmem_count(b->dev, q, requests, n);
 }
 
 /* Is there anything to tell the host, though the caller may have said nothing about it? */
@@ -99,12 +116,16 @@ static bool has_unserved(const struct utmem_queue *q)
 	return w.unserved;
 }
 
-/* They wait for others; the timer rings for the least patient. b->lock. */
-static void utmem_batch_defer(struct utmem_batch *b, struct utmem_queue *q)
+/*
+ * Not later than the least patient says. A timer that was left running by an earlier batch may end
+ * sooner, and is started again by its end. b->lock.
+ */
+static void utmem_batch_wait(struct utmem_batch *b)
 {
-	utmem_count(b->dev, q, deferred, 1);
-	if (!hrtimer_is_queued(&b->timer) || b->due < hrtimer_get_expires(&b->timer))
-		hrtimer_start(&b->timer, b->due, HRTIMER_MODE_ABS);
+	ktime_t end = min(b->due, b->quiet);
+
+	if (!hrtimer_is_queued(&b->timer) || end < hrtimer_get_expires(&b->timer))
+		hrtimer_start(&b->timer, end, HRTIMER_MODE_ABS);
 }
 
 void utmem_batch_enter(struct utmem_queue *q, u32 n, bool now)
@@ -113,25 +134,36 @@ void utmem_batch_enter(struct utmem_queue *q, u32 n, bool now)
 	struct due due = {};
 	unsigned long flags;
 
+	n = min(n, q->geo.sq_entries);
 	local_irq_save(flags);
 	spin_lock(&b->lock);
-	if (n) {
-		add(b, q, n);
-		now |= !utmem_batch_usecs(q);
-	}
+	if (n)
+		utmem_batch_add(b, q, n, !now);
 	if (now ? b->pending || has_unserved(q) : b->pending >= b->limit) {
-		/* A timer that is already running finds nothing pending, or rings for a later one too early. */
-		hrtimer_try_to_cancel(&b->timer);
 		due = utmem_batch_take(b, q);
 	} else if (n) {
-		utmem_batch_defer(b, q);
+		utmem_count(b->dev, q, deferred, 1);
+		utmem_batch_wait(b);
+		trace_defer(b->dev->id, b->slot, b->pending, b->limit, min(b->due, b->quiet));
 	}
 	spin_unlock(&b->lock);
 	utmem_batch_ring(b, due);
 	local_irq_restore(flags);
 }
 
-static enum hrtimer_restart patience_ends(struct hrtimer *timer)
+/* b->lock */
+static struct due utmem_batch_patience_over(struct utmem_batch *b)
+{
+	bool vain = b->quiet != KTIME_MAX && !b->joined;
+	struct due due = utmem_batch_take(b, b->oldest);
+
+	/* Who waits for a host that is awake learns nothing. */
+	if (vain && due.kick.how != UTMEM_RING_NONE)
+		utmem_adapt_waited(&b->adapt, false);
+	return due;
+}
+
+static enum hrtimer_restart utmem_batch_timer(struct hrtimer *timer)
 {
 	struct utmem_batch *b = container_of(timer, struct utmem_batch, timer);
 	struct due due = {};
@@ -139,8 +171,10 @@ static enum hrtimer_restart patience_ends(struct hrtimer *timer)
 
 	local_irq_save(flags);
 	spin_lock(&b->lock);
-	if (b->pending)
-		due = utmem_batch_take(b, b->oldest);
+	if (b->pending && ktime_get() >= min(b->due, b->quiet))
+		due = utmem_batch_patience_over(b);
+	else if (b->pending)
+		utmem_batch_wait(b);
 	spin_unlock(&b->lock);
 	utmem_batch_ring(b, due);
 	local_irq_restore(flags);
@@ -167,10 +201,11 @@ void utmem_batch_init(struct utmem_dev *dev)
 		struct utmem_batch *b = &dev->batches[slot];
 
 		spin_lock_init(&b->lock);
+		utmem_adapt_init(&b->adapt);
 		b->dev = dev;
 		b->slot = slot;
 		hrtimer_init(&b->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
-		b->timer.function = patience_ends;
+		b->timer.function = utmem_batch_timer;
 	}
 }
 

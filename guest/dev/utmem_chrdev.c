@@ -39,6 +39,11 @@ static struct utmem_queue *file_queue(struct utmem_file *f)
 	return smp_load_acquire(&f->queue); /* with queue_created() */
 }
 
+static u32 device_knob(const struct utmem_dev *dev, enum utmem_knob i)
+{
+	return READ_ONCE(dev->knobs.value[i]);
+}
+
 static int ioc_info(struct utmem_file *f, union argument *arg)
 {
 	struct utmem_dev *dev = f->dev;
@@ -54,8 +59,11 @@ static int ioc_info(struct utmem_file *f, union argument *arg)
 		.max_data_len = dev->hdr.max_data_len,
 		.max_key_len = dev->hdr.max_key_len,
 		.max_value_len = dev->hdr.max_value_len,
-		.batch_max = READ_ONCE(dev->batch_max),
-		.batch_usecs = READ_ONCE(dev->batch_usecs),
+		.batch_max = device_knob(dev, UTMEM_KNOB_BATCH_MAX),
+		.batch_usecs = device_knob(dev, UTMEM_KNOB_BATCH_USECS),
+		.batch_mode = device_knob(dev, UTMEM_KNOB_BATCH_MODE),
+		.irq_max = device_knob(dev, UTMEM_KNOB_IRQ_MAX),
+		.irq_usecs = device_knob(dev, UTMEM_KNOB_IRQ_USECS),
 		.doorbell = utmem_doorbell_now(dev) == UTMEM_RING_HYPERCALL
 				    ? UTMEM_DOORBELL_HYPERCALL
 				    : UTMEM_DOORBELL_MMIO,
@@ -166,28 +174,32 @@ static int ioc_batch_set(struct utmem_file *f, union argument *arg)
 {
 	struct utmem_queue *q = file_queue(f);
 	struct utmem_ioc_batch *io = &arg->batch;
+	struct utmem_knobs knobs = UTMEM_KNOBS_OF(io);
 	int err;
 
 	if (io->resv0 || io->resv[0])
 		return -EINVAL;
-	err = utmem_batch_check(io->batch_max, io->batch_usecs);
+	err = utmem_knobs_check(&knobs);
 	if (err)
 		return err;
 	if (!q)
 		return -ENXIO;
-	WRITE_ONCE(q->batch_max, io->batch_max);
-	WRITE_ONCE(q->batch_usecs, io->batch_usecs);
+	utmem_knobs_store(&q->knobs, &knobs);
 	return 0;
 }
 
 static int ioc_batch_get(struct utmem_file *f, union argument *arg)
 {
 	struct utmem_queue *q = file_queue(f);
+	struct utmem_ioc_batch *io = &arg->batch;
 
 	if (!q)
 		return -ENXIO;
-	arg->batch.batch_max = utmem_batch_max(q);
-	arg->batch.batch_usecs = utmem_batch_usecs(q);
+	io->batch_max = utmem_knob(q, UTMEM_KNOB_BATCH_MAX);
+	io->batch_usecs = utmem_knob(q, UTMEM_KNOB_BATCH_USECS);
+	io->batch_mode = utmem_knob(q, UTMEM_KNOB_BATCH_MODE);
+	io->irq_max = utmem_knob(q, UTMEM_KNOB_IRQ_MAX);
+	io->irq_usecs = utmem_knob(q, UTMEM_KNOB_IRQ_USECS);
 	return 0;
 }
 
@@ -200,6 +212,7 @@ static void read_counters(struct utmem_counters *c, struct utmem_ioc_counters *o
 	out->awake = atomic64_read(&c->awake);
 	out->hypercalls = atomic64_read(&c->hypercalls);
 	out->unanswered = atomic64_read(&c->unanswered);
+	out->coalesced = atomic64_read(&c->coalesced);
 }
 
 static int ioc_stats(struct utmem_file *f, union argument *arg)

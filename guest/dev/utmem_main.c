@@ -30,8 +30,7 @@ static void dev_init(struct utmem_dev *dev)
 	utmem_doorbell_init(dev);
 	utmem_batch_init(dev);
 	utmem_pulse_init(dev);
-	dev->batch_max = UTMEM_BATCH_MAX_INIT;
-	dev->batch_usecs = UTMEM_BATCH_USECS_INIT;
+	utmem_knobs_init(&dev->knobs);
 }
 
 int utmem_dev_alloc(struct pci_dev *pdev, struct utmem_dev **out)

@@ -135,7 +135,7 @@ static irqreturn_t utmem_interrupt(int irq, void *arg)
 
 	atomic64_inc(&v->dev->counters.interrupts);
 	utmem_admin_wake(v->dev);
-	utmem_queue_look(v, true);
+	utmem_wake_look(v, true);
 	return IRQ_HANDLED;
 }
 
@@ -254,7 +254,7 @@ static void utmem_take_down(struct utmem_dev *dev)
 
 	misc_deregister(&dev->misc);
 	WRITE_ONCE(dev->gone, true);
-	utmem_queue_wake_all(dev);
+	utmem_wake_all(dev);
 	synchronize_srcu(&dev->srcu);
 	/* Only we are left: no call is under way, no new one passes `gone`, no fault maps a page. */
 	utmem_chrdev_zap(dev);
@@ -264,6 +264,7 @@ static void utmem_take_down(struct utmem_dev *dev)
 	destroy_queues(dev);
 	utmem_admin_exit(dev);
 	free_vectors(dev, dev->nr_vectors);
+	utmem_wake_stop(dev);
 	pci_clear_master(pdev);
 	memunmap(dev->window);
 	pci_iounmap(pdev, dev->regs);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process's queue: made and ended through the admin queue; sleeping and waking on
+ * A process's queue: made and ended through the admin queue; submitting and sleeping on
  * the process's behalf. The driver owns no end of its rings, it only looks. Called
- * by ioctl, poll and release (process context), and by interrupts.
+ * by ioctl, poll and release, process context.
  */
 #include <linux/hrtimer.h>
 #include <linux/pci.h>
@@ -17,6 +17,7 @@
 static int shape_check(const struct utmem_dev *dev, const struct utmem_ioc_queue *io,
 		       struct utmem_geometry *shape)
 {
+	struct utmem_knobs knobs = UTMEM_KNOBS_OF(io);
 	u32 cq_entries = io->cq_entries ? io->cq_entries : 2 * io->sq_entries;
 
 	/* Before twice of it is taken, and before it is used for anything */
@@ -24,7 +25,7 @@ static int shape_check(const struct utmem_dev *dev, const struct utmem_ioc_queue
 		return -EINVAL;
 	if (utmem_geometry_init(shape, 0, io->sq_entries, cq_entries, io->data_len))
 		return -EINVAL;
-	return utmem_batch_check(io->batch_max, io->batch_usecs);
+	return utmem_knobs_check(&knobs);
 }
 
 /* Is what the host gave what was asked for, and a place of its own? dev->lock. */
@@ -60,9 +61,8 @@ static void queue_init(struct utmem_queue *q, struct utmem_file *f,
 	q->dev = dev;
 	q->file = f;
 	q->vector = &dev->vectors[n % dev->nr_vectors];
-	q->batch_max = io->batch_max;
-	q->batch_usecs = io->batch_usecs;
-	init_waitqueue_head(&q->wait);
+	q->knobs = UTMEM_KNOBS_OF(io);
+	utmem_wake_init(q);
 }
 
 /* From here on its range is taken, interrupts look at it, and the host's life matters. */
@@ -99,6 +99,7 @@ static void queue_unlink(struct utmem_queue *q)
 	spin_lock_irq(&q->vector->lock);
 	list_del(&q->node);
 	spin_unlock_irq(&q->vector->lock);
+	utmem_wake_exit(q);
 	WRITE_ONCE(dev->nr_queues, dev->nr_queues - 1);
 	list_del(&q->dev_node);
 	utmem_batch_forget(q);
@@ -180,10 +181,9 @@ void utmem_queue_destroy(struct utmem_queue *q)
 	kfree(q);
 }
 
-/* ---- waking ---- */
+/* ---- waiting ---- */
 
-/* The queue's end, or the device's: 0 while it is served. */
-static int queue_error(const struct utmem_queue *q)
+int utmem_queue_error(const struct utmem_queue *q)
 {
 	int err;
 
@@ -196,83 +196,6 @@ static int queue_error(const struct utmem_queue *q)
 	return utmem_host_stopped(q->dev) ? -ESHUTDOWN : 0;
 }
 
-/* Return: whether anybody was woken. */
-static bool utmem_queue_wake(struct utmem_queue *q, const struct utmem_watch *w, bool ended)
-{
-	bool woke = false;
-
-	if ((ended || w->ready >= READ_ONCE(q->want)) && wq_has_sleeper(&q->wait)) {
-		wake_up(&q->wait);
-		woke = true;
-	}
-	if ((ended || w->ready) && wq_has_sleeper(&q->file->poll_wait)) {
-		wake_up_poll(&q->file->poll_wait, EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLHUP);
-		woke = true;
-	}
-	return woke;
-}
-
-/*
- * The ring page has one wake_idx, for the one in ENTER and for pollers: that of the nearer must stand
- * there. Pollers are looked for after the arming (H): one who comes later arms later, too.
- * *w is the ring after it, and pollers have been told of it.
- */
-static void utmem_queue_arm(struct utmem_queue *q, struct utmem_watch *w, u32 want)
-{
-	utmem_wake_arm(q->page, w->cq_head + want);
-	utmem_watch_read(w, q->page, &q->geo);
-	if (!wq_has_sleeper(&q->file->poll_wait))
-		return;
-	if (!w->ready && want > 1) {
-		utmem_wake_arm(q->page, w->cq_head + 1);
-		utmem_watch_read(w, q->page, &q->geo);
-	}
-	if (w->ready)
-		wake_up_poll(&q->file->poll_wait, EPOLLIN | EPOLLRDNORM);
-}
-
-/*
- * The one in ENTER sleeps until `want` completions are there, a poller until there is one. The
- * process may have armed the wake-up itself, so nothing here asks who did.
- *
- * No wake-up is lost. A sleeper is on its wait queue before it arms (H) and looks again; the host
- * looks at the arming (G) after it has published; and between our look at the ring and our look
- * at the wait queue wq_has_sleeper() has a full barrier. Whoever comes second sees the other.
- *
- * An arming is good for one interrupt. When that came for a poller, the one in ENTER needs another.
- */
-static void utmem_queue_look_one(struct utmem_queue *q, bool irq)
-{
-	bool ended = queue_error(q) || utmem_host_error(q->dev);
-	u32 want = READ_ONCE(q->want);
-	struct utmem_watch w;
-	bool woke;
-
-	utmem_watch_read(&w, q->page, &q->geo);
-	woke = utmem_queue_wake(q, &w, ended);
-	while (!ended && w.ready && w.ready < want && wq_has_sleeper(&q->wait)) {
-		utmem_queue_arm(q, &w, want);
-		woke |= utmem_queue_wake(q, &w, false);
-		/* The next ENTER may have armed meanwhile, and ours be in the place of its own. */
-		if (want == READ_ONCE(q->want))
-			break;
-		want = READ_ONCE(q->want);
-	}
-	if (irq && woke)
-		atomic64_inc(&q->counters.interrupts);
-}
-
-void utmem_queue_look(struct utmem_vector *v, bool irq)
-{
-	struct utmem_queue *q;
-	unsigned long flags;
-
-	spin_lock_irqsave(&v->lock, flags);
-	list_for_each_entry (q, &v->queues, node)
-		utmem_queue_look_one(q, irq);
-	spin_unlock_irqrestore(&v->lock, flags);
-}
-
 __poll_t utmem_queue_poll(struct utmem_queue *q)
 {
 	struct utmem_watch w;
@@ -280,19 +203,16 @@ __poll_t utmem_queue_poll(struct utmem_queue *q)
 
 	utmem_watch_read(&w, q->page, &q->geo);
 	if (!w.ready) {
-		/* The caller is on poll_wait already: utmem_queue_arm() sees it, or we arm last. */
+		/* The caller is on poll_wait already: who arms for another sees it, or we arm last. */
 		smp_mb();
-		utmem_wake_arm(q->page, w.cq_head + 1);
-		utmem_watch_read(&w, q->page, &q->geo);
+		utmem_wake_ask_poller(q, &w);
 	}
 	if (w.ready)
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (queue_error(q))
+	if (utmem_queue_error(q))
 		mask |= EPOLLERR | EPOLLHUP;
 	return mask;
 }
-
-/* ---- waiting ---- */
 
 /* 1: @want completions are there; 0: not yet; -errno: there will be no more. */
 static int utmem_queue_wait_done(struct utmem_queue *q, u32 want, struct utmem_watch *w)
@@ -302,7 +222,7 @@ static int utmem_queue_wait_done(struct utmem_queue *q, u32 want, struct utmem_w
 	utmem_watch_read(w, q->page, &q->geo);
 	if (w->ready >= want)
 		return 1;
-	err = queue_error(q);
+	err = utmem_queue_error(q);
 	return err ? err : utmem_host_error(q->dev);
 }
 
@@ -318,7 +238,7 @@ static int utmem_queue_wait_for(struct utmem_queue *q, u32 want, ktime_t *expire
 		prepare_to_wait(&q->wait, &entry, TASK_INTERRUPTIBLE);
 		done = utmem_queue_wait_done(q, want, &w);
 		if (!done) {
-			utmem_queue_arm(q, &w, want);
+			utmem_wake_ask(q, &w, want);
 			done = utmem_queue_wait_done(q, want, &w);
 		}
 		if (!done && signal_pending(current))
@@ -332,12 +252,7 @@ static int utmem_queue_wait_for(struct utmem_queue *q, u32 want, ktime_t *expire
 		}
 	}
 	finish_wait(&q->wait, &entry);
-	utmem_wake_disarm(q->page);
-	/* It may have been a poller's. */
-	if (wq_has_sleeper(&q->file->poll_wait)) {
-		utmem_watch_read(&w, q->page, &q->geo);
-		utmem_queue_arm(q, &w, 1);
-	}
+	utmem_wake_done(q);
 	return min(done, 0);
 }
 
@@ -357,7 +272,7 @@ static int utmem_queue_wait_until(struct utmem_queue *q, u32 want, s64 timeout_n
 
 static int utmem_queue_submit_and_wait(struct utmem_queue *q, const struct utmem_ioc_enter *e)
 {
-	int err = queue_error(q);
+	int err = utmem_queue_error(q);
 
 	if (err && !e->min_complete)
 		return err;
@@ -382,18 +297,4 @@ int utmem_queue_enter(struct utmem_queue *q, const struct utmem_ioc_enter *e)
 	if (sleeps)
 		atomic_set_release(&q->waiting, 0);
 	return err;
-}
-
-void utmem_queue_wake_all(struct utmem_dev *dev)
-{
-	struct utmem_queue *q;
-	struct utmem_file *f;
-
-	mutex_lock(&dev->lock);
-	list_for_each_entry (q, &dev->queues, dev_node)
-		wake_up(&q->wait);
-	/* With a queue or without */
-	list_for_each_entry (f, &dev->files, node)
-		wake_up_poll(&f->poll_wait, EPOLLERR | EPOLLHUP);
-	mutex_unlock(&dev->lock);
 }

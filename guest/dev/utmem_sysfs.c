@@ -19,47 +19,62 @@ static struct utmem_dev *to_utmem(struct device *device)
 
 /* ---- settings ---- */
 
-static ssize_t batch_max_show(struct device *device, struct device_attribute *attr, char *buf)
+static enum utmem_knob knob_of(struct device_attribute *attr)
 {
-	return sysfs_emit(buf, "%u\n", READ_ONCE(to_utmem(device)->batch_max));
+	return (uintptr_t)container_of(attr, struct dev_ext_attribute, attr)->var;
 }
 
-static ssize_t batch_max_store(struct device *device, struct device_attribute *attr,
-			       const char *buf, size_t len)
+static ssize_t knob_show(struct device *device, struct device_attribute *attr, char *buf)
 {
-	u32 value;
-	int err;
-
-	err = kstrtou32(buf, 0, &value);
-	if (err)
-		return err;
-	if (value < UTMEM_BATCH_MAX_MIN || value > UTMEM_BATCH_MAX_MAX)
-		return -EINVAL;
-	WRITE_ONCE(to_utmem(device)->batch_max, value);
-	return len;
-}
-static DEVICE_ATTR_RW(batch_max);
-
-static ssize_t batch_usecs_show(struct device *device, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%u\n", READ_ONCE(to_utmem(device)->batch_usecs));
+	return sysfs_emit(buf, "%u\n", READ_ONCE(to_utmem(device)->knobs.value[knob_of(attr)]));
 }
 
-static ssize_t batch_usecs_store(struct device *device, struct device_attribute *attr,
-				 const char *buf, size_t len)
+static ssize_t knob_store(struct device *device, struct device_attribute *attr, const char *buf,
+			  size_t len)
 {
 	u32 value;
 	int err;
 
 	err = kstrtou32(buf, 0, &value);
-	if (err)
-		return err;
-	if (value > UTMEM_BATCH_USECS_MAX)
-		return -EINVAL;
-	WRITE_ONCE(to_utmem(device)->batch_usecs, value);
+	if (!err)
+		err = utmem_knob_set(&to_utmem(device)->knobs, knob_of(attr), value);
+	return err ? err : len;
+}
+
+#define KNOB(name, knob)                                           \
+	static struct dev_ext_attribute dev_attr_##name = {        \
+		.attr = __ATTR(name, 0644, knob_show, knob_store), \
+		.var = (void *)knob,                               \
+	}
+
+KNOB(batch_max, UTMEM_KNOB_BATCH_MAX);
+KNOB(batch_usecs, UTMEM_KNOB_BATCH_USECS);
+KNOB(irq_max, UTMEM_KNOB_IRQ_MAX);
+KNOB(irq_usecs, UTMEM_KNOB_IRQ_USECS);
+
+static const char *const batch_modes[] = {
+	[UTMEM_BATCH_FIXED] = "fixed",
+	[UTMEM_BATCH_ADAPTIVE] = "adaptive",
+};
+
+static ssize_t batch_mode_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	u32 mode = READ_ONCE(to_utmem(device)->knobs.value[UTMEM_KNOB_BATCH_MODE]);
+
+	return sysfs_emit(buf, "%s\n", batch_modes[mode]);
+}
+
+static ssize_t batch_mode_store(struct device *device, struct device_attribute *attr,
+				const char *buf, size_t len)
+{
+	int mode = sysfs_match_string(batch_modes, buf);
+
+	if (mode < 0)
+		return mode;
+	utmem_knob_set(&to_utmem(device)->knobs, UTMEM_KNOB_BATCH_MODE, mode);
 	return len;
 }
-static DEVICE_ATTR_RW(batch_usecs);
+static DEVICE_ATTR_RW(batch_mode);
 
 static const char *const doorbell_modes[] = {
 	[UTMEM_DOORBELL_AUTO] = "auto",
@@ -109,6 +124,7 @@ COUNTER(deferred);
 COUNTER(awake);
 COUNTER(hypercalls);
 COUNTER(unanswered);
+COUNTER(coalesced);
 
 static ssize_t requests_per_doorbell_show(struct device *device, struct device_attribute *attr,
 					  char *buf)
@@ -150,16 +166,28 @@ static ssize_t queues_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(queues);
 
-/* clang-format off: one a line */
+/* clang-format off */
 static struct attribute *utmem_attrs[] = {
-	&dev_attr_batch_max.attr,  &dev_attr_batch_usecs.attr,
-	&dev_attr_doorbell.attr,   &dev_attr_requests.attr,
-	&dev_attr_doorbells.attr,  &dev_attr_requests_per_doorbell.attr,
-	&dev_attr_interrupts.attr, &dev_attr_deferred.attr,
-	&dev_attr_awake.attr,	   &dev_attr_hypercalls.attr,
-	&dev_attr_unanswered.attr, &dev_attr_epoch.attr,
-	&dev_attr_features.attr,   &dev_attr_window.attr,
-	&dev_attr_queues.attr,	   NULL,
+	&dev_attr_batch_mode.attr,
+	&dev_attr_batch_max.attr.attr,
+	&dev_attr_batch_usecs.attr.attr,
+	&dev_attr_irq_max.attr.attr,
+	&dev_attr_irq_usecs.attr.attr,
+	&dev_attr_doorbell.attr,
+	&dev_attr_requests.attr,
+	&dev_attr_doorbells.attr,
+	&dev_attr_requests_per_doorbell.attr,
+	&dev_attr_deferred.attr,
+	&dev_attr_awake.attr,
+	&dev_attr_hypercalls.attr,
+	&dev_attr_unanswered.attr,
+	&dev_attr_interrupts.attr,
+	&dev_attr_coalesced.attr,
+	&dev_attr_epoch.attr,
+	&dev_attr_features.attr,
+	&dev_attr_window.attr,
+	&dev_attr_queues.attr,
+	NULL,
 };
 /* clang-format on */
 

@@ -39,6 +39,23 @@ TRACE_EVENT(kick, TP_PROTO(int dev, u32 slot, u32 pending, u32 how),
 				       {UTMEM_RING_MMIO, "mmio"},
 				       {UTMEM_RING_HYPERCALL, "hypercall"})));
 
+/* Requests are held back, until so many are there or the time is over. */
+TRACE_EVENT(defer, TP_PROTO(int dev, u32 slot, u32 pending, u32 limit, ktime_t end),
+	    TP_ARGS(dev, slot, pending, limit, end),
+	    TP_STRUCT__entry(__field(int, dev) __field(u32, slot) __field(u32, pending)
+				     __field(u32, limit) __field(s64, usecs)),
+	    TP_fast_assign(__entry->dev = dev; __entry->slot = slot; __entry->pending = pending;
+			   __entry->limit = limit;
+			   __entry->usecs = ktime_us_delta(end, ktime_get());),
+	    TP_printk("dev=%d slot=%u pending=%u limit=%u usecs=%lld", __entry->dev, __entry->slot,
+		      __entry->pending, __entry->limit, __entry->usecs));
+
+/* An interrupt was taken; woke: queues of whose waiters somebody was woken. */
+TRACE_EVENT(irq, TP_PROTO(int dev, u32 vector, u32 woke), TP_ARGS(dev, vector, woke),
+	    TP_STRUCT__entry(__field(int, dev) __field(u32, vector) __field(u32, woke)),
+	    TP_fast_assign(__entry->dev = dev; __entry->vector = vector; __entry->woke = woke;),
+	    TP_printk("dev=%d vector=%u woke=%u", __entry->dev, __entry->vector, __entry->woke));
+
 /* A control request has ended; res is what its caller gets. */
 TRACE_EVENT(admin, TP_PROTO(int dev, u8 opcode, int res), TP_ARGS(dev, opcode, res),
 	    TP_STRUCT__entry(__field(int, dev) __field(u8, opcode) __field(int, res)),

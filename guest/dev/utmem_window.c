@@ -175,7 +175,7 @@ static void utmem_pulse(struct work_struct *work)
 
 	utmem_listen(dev);
 	for (i = 0; i < dev->nr_vectors; i++)
-		utmem_queue_look(&dev->vectors[i], false);
+		utmem_wake_look(&dev->vectors[i], false);
 	if (READ_ONCE(dev->nr_queues))
 		schedule_delayed_work(&dev->pulse, msecs_to_jiffies(UTMEM_PULSE_MSECS));
 }

@@ -12,17 +12,25 @@ driver-bad-input || failed=1
 refuses() {
 	! echo "$2" >$dev/$1 2>/dev/null
 }
-for bad in batch_max=0 batch_max=65537 batch_max=-1 batch_max=x batch_usecs=1000001; do
-	check "sysfs refuses $bad" refuses ${bad%=*} ${bad#*=}
+knobs() {
+	echo $(cat $dev/batch_mode $dev/batch_max $dev/batch_usecs $dev/irq_max $dev/irq_usecs) \
+		$(cut -d' ' -f1 $dev/doorbell)
+}
+for bad in batch_max=0 batch_max=65537 batch_max=-1 batch_max=x batch_max= batch_usecs=1000001 \
+	batch_usecs=-1 batch_usecs=4294967295 batch_mode=adapt batch_mode=1 batch_mode= irq_max=0 \
+	irq_max=65537 irq_max=4294967295 irq_usecs=1000001 irq_usecs=x \
+	doorbell=none doorbell=MMIO doorbell=1 doorbell=mmiox; do
+	check "sysfs refuses $bad" refuses ${bad%%=*} "${bad#*=}"
 done
-for bad in doorbell=none doorbell=MMIO doorbell=1 doorbell=mmiox; do
-	check "sysfs refuses $bad" refuses ${bad%=*} ${bad#*=}
-done
-check_is "and keeps the old value" "32 50" "$(cat $dev/batch_max) $(cat $dev/batch_usecs)"
-check_is "and the old doorbell" auto "$(cut -d' ' -f1 $dev/doorbell)"
-echo 65536 >$dev/batch_max
-echo 1000000 >$dev/batch_usecs
-check_is "sysfs takes the limits" "65536 1000000" "$(cat $dev/batch_max) $(cat $dev/batch_usecs)"
+check_is "and keeps the old values" "fixed 32 50 1 0 auto" "$(knobs)"
+set_all() {
+	echo $1 >$dev/batch_mode && echo $2 >$dev/batch_max && echo $3 >$dev/batch_usecs &&
+		echo $4 >$dev/irq_max && echo $5 >$dev/irq_usecs && echo $6 >$dev/doorbell
+}
+check "sysfs takes the upper limits" set_all adaptive 65536 1000000 65536 1000000 mmio
+check_is "and shows them" "adaptive 65536 1000000 65536 1000000 mmio" "$(knobs)"
+check "sysfs takes the lower limits" set_all fixed 1 0 1 0 auto
+check_is "and shows them, too" "fixed 1 0 1 0 auto" "$(knobs)"
 check_is "the window's size" $((16 << 20)) "$(cat $dev/window)"
 
 echo plug; hear

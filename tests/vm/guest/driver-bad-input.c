@@ -33,13 +33,17 @@ static void without_queue(int fd)
 {
 	struct utmem_ioc_enter enter = {0};
 	struct utmem_ioc_pool pool = {.name = "p"};
-	struct utmem_ioc_batch batch = {.batch_max = 1};
+	struct utmem_ioc_batch batch = raw_knobs(1, 0);
 	struct utmem_ioc_info info;
 	struct utmem_ioc_stats stats;
 	void *p;
 
 	report_errno("INFO needs no queue", 0, ioctl(fd, UTMEM_IOC_INFO, &info));
 	report_is("INFO names the ABI", UTMEM_ABI_MAJOR, info.abi_major);
+	report(info.batch_max == 32 && info.batch_usecs == 50 && info.irq_max == 1 &&
+		       !info.irq_usecs && info.batch_mode == UTMEM_BATCH_FIXED,
+	       "and the device's knobs");
+	report(!info.resv[0] && !info.resv[1], "and nothing where nothing is defined");
 	report_errno("STATS needs no queue", 0, ioctl(fd, UTMEM_IOC_STATS, &stats));
 	report_errno("ENTER without a queue", ENXIO, ioctl(fd, UTMEM_IOC_ENTER, &enter));
 	report_errno("POOL_OPEN without a queue", ENXIO, ioctl(fd, UTMEM_IOC_POOL_OPEN, &pool));
@@ -111,6 +115,10 @@ static void bad_queues(const struct utmem_ioc_info *info)
 		{"batch_max 0", FIELD(batch_max), 0},
 		{"batch_max over the limit", FIELD(batch_max), UTMEM_BATCH_MAX_MAX + 1},
 		{"batch_usecs over the limit", FIELD(batch_usecs), UTMEM_BATCH_USECS_MAX + 1},
+		{"batch_mode over the limit", FIELD(batch_mode), UTMEM_BATCH_ADAPTIVE + 1},
+		{"irq_max 0", FIELD(irq_max), 0},
+		{"irq_max over the limit", FIELD(irq_max), UTMEM_IRQ_MAX_MAX + 1},
+		{"irq_usecs over the limit", FIELD(irq_usecs), UTMEM_IRQ_USECS_MAX + 1},
 	};
 
 	create_rows(rows, sizeof(rows) / sizeof(*rows), EINVAL);
@@ -128,6 +136,11 @@ static void edge_queues(const struct utmem_ioc_info *info)
 		{"largest batch_max", FIELD(batch_max), UTMEM_BATCH_MAX_MAX},
 		{"no delay", FIELD(batch_usecs), 0},
 		{"longest delay", FIELD(batch_usecs), UTMEM_BATCH_USECS_MAX},
+		{"adaptive", FIELD(batch_mode), UTMEM_BATCH_ADAPTIVE},
+		{"smallest irq_max", FIELD(irq_max), UTMEM_IRQ_MAX_MIN},
+		{"largest irq_max", FIELD(irq_max), UTMEM_IRQ_MAX_MAX},
+		{"no delay of interrupts", FIELD(irq_usecs), 0},
+		{"longest delay of interrupts", FIELD(irq_usecs), UTMEM_IRQ_USECS_MAX},
 	};
 
 	create_rows(rows, sizeof(rows) / sizeof(*rows), 0);
@@ -189,28 +202,74 @@ static void bad_enters(int fd)
 	}
 }
 
+/* Good knobs with one word of them changed. */
+struct batch_row {
+	const char *name;
+	size_t field;
+	uint32_t value;
+	int error;
+};
+#define KNOB(f) offsetof(struct utmem_ioc_batch, f)
+
+static const struct utmem_ioc_batch some_batch = {.batch_max = 7,
+						  .batch_usecs = 70,
+						  .batch_mode = UTMEM_BATCH_ADAPTIVE,
+						  .irq_max = 3,
+						  .irq_usecs = 30};
+
+static void batch_rows(int fd)
+{
+	static const struct batch_row rows[] = {
+		{"batch_max 0", KNOB(batch_max), 0, EINVAL},
+		{"batch_max 1", KNOB(batch_max), 1, 0},
+		{"largest batch_max", KNOB(batch_max), UTMEM_BATCH_MAX_MAX, 0},
+		{"batch_max over the limit", KNOB(batch_max), UTMEM_BATCH_MAX_MAX + 1, EINVAL},
+		{"no delay", KNOB(batch_usecs), 0, 0},
+		{"longest delay", KNOB(batch_usecs), UTMEM_BATCH_USECS_MAX, 0},
+		{"batch_usecs over the limit", KNOB(batch_usecs), UTMEM_BATCH_USECS_MAX + 1,
+		 EINVAL},
+		{"fixed", KNOB(batch_mode), UTMEM_BATCH_FIXED, 0},
+		{"batch_mode over the limit", KNOB(batch_mode), UTMEM_BATCH_ADAPTIVE + 1, EINVAL},
+		{"irq_max 0", KNOB(irq_max), 0, EINVAL},
+		{"irq_max 1", KNOB(irq_max), 1, 0},
+		{"largest irq_max", KNOB(irq_max), UTMEM_IRQ_MAX_MAX, 0},
+		{"irq_max over the limit", KNOB(irq_max), UTMEM_IRQ_MAX_MAX + 1, EINVAL},
+		{"no delay of interrupts", KNOB(irq_usecs), 0, 0},
+		{"longest delay of interrupts", KNOB(irq_usecs), UTMEM_IRQ_USECS_MAX, 0},
+		{"irq_usecs over the limit", KNOB(irq_usecs), UTMEM_IRQ_USECS_MAX + 1, EINVAL},
+		{"almost the word for the device's", KNOB(batch_usecs), UTMEM_BATCH_DEFAULT - 1,
+		 EINVAL},
+		{"resv0", KNOB(resv0), 1, EINVAL},
+		{"reserved word", KNOB(resv), 1, EINVAL},
+	};
+	char name[96];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct utmem_ioc_batch b = some_batch, now = {0};
+
+		ioctl(fd, UTMEM_IOC_BATCH_SET, &b);
+		memcpy((char *)&b + rows[i].field, &rows[i].value, sizeof(rows[i].value));
+		snprintf(name, sizeof(name), "BATCH_SET: %s", rows[i].name);
+		report_errno(name, rows[i].error, ioctl(fd, UTMEM_IOC_BATCH_SET, &b));
+		ioctl(fd, UTMEM_IOC_BATCH_GET, &now);
+		snprintf(name, sizeof(name), "BATCH_GET after it says %s",
+			 rows[i].error ? "what was before" : "that");
+		report(!memcmp(&now, rows[i].error ? &some_batch : &b, sizeof(now)), name);
+	}
+}
+
 static void batches(int fd)
 {
-	struct utmem_ioc_batch b = {0};
+	struct utmem_ioc_batch b;
 
-	report_errno("BATCH_SET: batch_max 0", EINVAL, ioctl(fd, UTMEM_IOC_BATCH_SET, &b));
-	b.batch_max = UTMEM_BATCH_MAX_MAX + 1;
-	report_errno("BATCH_SET: over the limit", EINVAL, ioctl(fd, UTMEM_IOC_BATCH_SET, &b));
-	b = (struct utmem_ioc_batch){.batch_max = 1, .batch_usecs = UTMEM_BATCH_USECS_MAX + 1};
-	report_errno("BATCH_SET: too long", EINVAL, ioctl(fd, UTMEM_IOC_BATCH_SET, &b));
-	b = (struct utmem_ioc_batch){.batch_max = 1, .batch_usecs = 1, .resv = {1}};
-	report_errno("BATCH_SET: reserved word", EINVAL, ioctl(fd, UTMEM_IOC_BATCH_SET, &b));
-	b = (struct utmem_ioc_batch){.batch_max = UTMEM_BATCH_MAX_MAX,
-				     .batch_usecs = UTMEM_BATCH_USECS_MAX};
-	report_errno("BATCH_SET: at the limits", 0, ioctl(fd, UTMEM_IOC_BATCH_SET, &b));
+	batch_rows(fd);
 	memset(&b, 0, sizeof(b));
-	report_errno("BATCH_GET", 0, ioctl(fd, UTMEM_IOC_BATCH_GET, &b));
-	report_is("BATCH_GET says what was set", UTMEM_BATCH_MAX_MAX, b.batch_max);
-	b = (struct utmem_ioc_batch){.batch_max = UTMEM_BATCH_DEFAULT,
-				     .batch_usecs = UTMEM_BATCH_DEFAULT};
+	b.batch_max = b.batch_usecs = b.batch_mode = b.irq_max = b.irq_usecs = UTMEM_BATCH_DEFAULT;
 	report_errno("BATCH_SET: back to the device's", 0, ioctl(fd, UTMEM_IOC_BATCH_SET, &b));
 	ioctl(fd, UTMEM_IOC_BATCH_GET, &b);
-	report_is("BATCH_GET says the device's", 32, b.batch_max);
+	report(b.batch_max == 32 && b.batch_usecs == 50 && b.batch_mode == UTMEM_BATCH_FIXED &&
+		       b.irq_max == 1 && !b.irq_usecs,
+	       "BATCH_GET says the device's");
 }
 
 /* ---- pools ---- */

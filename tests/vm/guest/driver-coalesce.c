@@ -145,10 +145,9 @@ static void batches_of_many(void)
 
 static void timer_rings(void)
 {
-	struct utmem_ioc_batch patience = {.batch_max = BATCH, .batch_usecs = 2000};
 	struct utmem_ioc_counters before = device();
 
-	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &patience);
+	raw_set(&own, raw_knobs(BATCH, 2000));
 	raw_wait_host_asleep(&own);
 	raw_publish_nops(&own, 1);
 	raw_enter(&own, 1, 0, 0, 0);
@@ -160,10 +159,9 @@ static void timer_rings(void)
 
 static void no_delay_rings(void)
 {
-	struct utmem_ioc_batch hasty = {.batch_max = BATCH, .batch_usecs = 0};
 	struct utmem_ioc_counters before;
 
-	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &hasty);
+	raw_set(&own, raw_knobs(BATCH, 0));
 	raw_wait_host_asleep(&own);
 	before = device();
 	raw_publish_nops(&own, 1);
@@ -175,11 +173,9 @@ static void no_delay_rings(void)
 
 static void wait_rings(void)
 {
-	struct utmem_ioc_batch patience = {.batch_max = UTMEM_BATCH_MAX_MAX,
-					   .batch_usecs = LONG_USECS};
 	struct utmem_ioc_counters before;
 
-	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &patience);
+	raw_set(&own, raw_knobs(UTMEM_BATCH_MAX_MAX, LONG_USECS));
 	raw_wait_host_asleep(&own);
 	before = device();
 	tell(0, 's');
@@ -211,10 +207,9 @@ static void flush_rings(void)
 
 static void impatient_queue_rings(void)
 {
-	struct utmem_ioc_batch impatient = {.batch_max = 1, .batch_usecs = LONG_USECS};
 	struct utmem_ioc_counters before;
 
-	ioctl(own.fd, UTMEM_IOC_BATCH_SET, &impatient);
+	raw_set(&own, raw_knobs(1, LONG_USECS));
 	raw_wait_host_asleep(&own);
 	before = device();
 	tell(0, 's');
@@ -238,14 +233,6 @@ static void unannounced_request_is_not_slept_on(void)
 	raw_spin(&own, 1);
 }
 
-static void wait_for_line(void)
-{
-	char line[16];
-
-	if (!fgets(line, sizeof(line), stdin))
-		die("the case says how it goes on");
-}
-
 /* Nobody can end the sleep but the first doorbell, and it does not: all others are told of it. */
 static void one_doorbell_for_a_sleep_that_does_not_end(void)
 {
@@ -253,7 +240,6 @@ static void one_doorbell_for_a_sleep_that_does_not_end(void)
 	uint32_t sleep = raw_wait_host_asleep(&own);
 
 	printf("ready\n");
-	fflush(stdout);
 	wait_for_line();
 	report_is("the host is stopped in its sleep", sleep, utmem_kick_needed(own.svc));
 	before = device();
@@ -266,7 +252,6 @@ static void one_doorbell_for_a_sleep_that_does_not_end(void)
 	report_errno("who sleeps for an answer gets none", ETIME, raw_enter(&own, 1, 1, 0, 1000));
 	report_is("and does not ring, either", 1, device().doorbells - before.doorbells);
 	printf("rung\n");
-	fflush(stdout);
 	wait_for_line();
 	for (unsigned int i = 0; i < CHILDREN * EACH; i++)
 		tell(i % CHILDREN, 't');

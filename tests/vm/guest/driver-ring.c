@@ -31,11 +31,11 @@ static void group(struct raw *r, uint32_t n, bool full, bool sleeps)
 
 static void groups(struct raw *r, uint32_t n, uint32_t batch, bool sleeps)
 {
-	struct utmem_ioc_batch patience = {.batch_max = batch, .batch_usecs = LONG_USECS};
 	struct utmem_ioc_counters before = raw_stats(r).device, now;
 
-	if (batch < 1 || batch > ENTRIES || ioctl(r->fd, UTMEM_IOC_BATCH_SET, &patience))
+	if (batch > ENTRIES)
 		die("a batch that there is");
+	raw_set(r, raw_knobs(batch, LONG_USECS));
 	for (uint32_t some; n; n -= some) {
 		some = n < batch ? n : batch;
 		group(r, some, some == batch, sleeps);

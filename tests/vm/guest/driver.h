@@ -80,6 +80,24 @@ static inline int raw_device(void)
 	return fd;
 }
 
+/* Fixed, and interrupts as the device has them */
+static inline struct utmem_ioc_batch raw_knobs(uint32_t batch_max, uint32_t batch_usecs)
+{
+	return (struct utmem_ioc_batch){
+		.batch_max = batch_max,
+		.batch_usecs = batch_usecs,
+		.batch_mode = UTMEM_BATCH_FIXED,
+		.irq_max = UTMEM_BATCH_DEFAULT,
+		.irq_usecs = UTMEM_BATCH_DEFAULT,
+	};
+}
+
+static inline void raw_set(const struct raw *r, struct utmem_ioc_batch knobs)
+{
+	if (ioctl(r->fd, UTMEM_IOC_BATCH_SET, &knobs))
+		die("BATCH_SET");
+}
+
 /* A queue for the open file r->fd. */
 static inline void raw_attach(struct raw *r, uint32_t entries, uint32_t batch_max,
 			      uint32_t batch_usecs)
@@ -184,6 +202,24 @@ static inline uint32_t raw_wait_host_asleep(const struct raw *r)
 		sched_yield();
 	}
 	return sleep;
+}
+
+/* What the driver has asked the host for, counted from here: 0, nothing. */
+static inline uint32_t raw_armed(const struct raw *r)
+{
+	if (!utmem_load_acquire(&r->page->need_wake))
+		return 0;
+	return utmem_load_relaxed(&r->page->wake_idx) - utmem_load_relaxed(&r->page->cq_head);
+}
+
+/* The script says that it has done what was asked of it. */
+static inline void wait_for_line(void)
+{
+	char line[16];
+
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		die("the case says how it goes on");
 }
 
 /* Without the driver: until @n completions are there, then take them. */
