@@ -136,5 +136,5 @@ utmemd_start --arena 16m
 utmemd_kill
 says 1 "utmemctl: $RUN/control.sock: Connection refused (utmemd does not run there)" stats
 utmemd_start --arena 16m
-says 0 'tenants *' stats
+says 0 '*tenants *' stats
 utmemd_stop
