@@ -271,6 +271,7 @@ const struct utmem_engine_ops utmem_engine_pool = {
 	.tenant_stat = utpool_tenant_stat,
 	.tenant_next = utpool_tenant_next,
 	.pool_open = utpool_pool_open,
+	.pool_attach = utpool_pool_attach,
 	.pool_close = utpool_pool_unref,
 	.pool_destroy = utpool_pool_destroy,
 	.pool_grant = utpool_pool_grant,

@@ -294,6 +294,8 @@ struct utmem_engine_ops {
 	int (*pool_open)(struct utmem_tenant *who, struct utmem_tenant *owner,
 			 const struct utmem_pool_spec *spec, struct utmem_pool **out,
 			 bool *readonly);
+	/* Required. The same for a pool that is there, whoever of @who's users made it. -EACCES, -ESTALE. */
+	int (*pool_attach)(struct utmem_tenant *who, struct utmem_pool *p);
 	void (*pool_close)(struct utmem_pool *p);
 	/* Required. Nothing can be read from here on (-ESTALE); the object goes with its last close. */
 	int (*pool_destroy)(struct utmem_pool *p);

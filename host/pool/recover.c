@@ -109,7 +109,7 @@ static int load_live(struct recovery *rec, const struct meta_store *entry, struc
 		return 0;
 	if (p->store)
 		retire(rec->e, p->store);
-	p->id = entry->pool_id;
+	utpool_pool_renumber(p, entry->pool_id);
 	p->kind = entry_kind(entry);
 	st->emptying = entry->state == META_STORE_EMPTYING;
 	err = utpool_store_revive(rec->e, st, p);

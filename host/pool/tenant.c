@@ -75,13 +75,27 @@ static int pool_alloc(struct utmem_tenant *t, const char *name, const struct utm
 	return 0;
 }
 
-static void pool_add(struct utmem_pool *p)
+static struct list *id_bucket(struct utmem_engine *e, uint64_t id)
+{
+	return &e->by_id[id % UTPOOL_ID_BUCKETS];
+}
+
+static void pool_show(struct utmem_pool *p)
 {
 	struct utmem_tenant *t = p->tenant;
 
-	list_add_tail(p->incoming ? &t->incoming : &t->pools, &p->link);
-	t->nr_pools += !p->incoming;
-	t->nr_objects++;
+	list_add_tail(&t->pools, &p->link);
+	list_add_tail(id_bucket(t->engine, p->id), &p->id_link);
+	t->nr_pools++;
+}
+
+static void pool_add(struct utmem_pool *p)
+{
+	if (p->incoming)
+		list_add_tail(&p->tenant->incoming, &p->link);
+	else
+		pool_show(p);
+	p->tenant->nr_objects++;
 }
 
 /* @id 0: a new one. */
@@ -133,9 +147,15 @@ int utpool_pool_alloc_incoming(struct utmem_tenant *t, const struct utmem_pool_s
 void utpool_pool_publish(struct utmem_pool *p)
 {
 	list_del(&p->link);
-	list_add_tail(&p->tenant->pools, &p->link);
-	p->tenant->nr_pools++;
 	p->incoming = false;
+	pool_show(p);
+}
+
+void utpool_pool_renumber(struct utmem_pool *p, uint64_t id)
+{
+	list_del(&p->id_link);
+	p->id = id;
+	list_add_tail(id_bucket(p->tenant->engine, id), &p->id_link);
 }
 
 static struct utmem_pool *find_named(const struct list *pools, const char *name)
@@ -235,6 +255,16 @@ int utpool_pool_open(struct utmem_tenant *who, struct utmem_tenant *owner,
 	return 0;
 }
 
+int utpool_pool_attach(struct utmem_tenant *who, struct utmem_pool *p)
+{
+	bool readonly;
+	int err = utpool_pool_rights(p, who, &readonly);
+
+	if (!err)
+		utpool_pool_ref(p);
+	return err;
+}
+
 void utpool_pool_ref(struct utmem_pool *p)
 {
 	p->nr_refs++;
@@ -262,7 +292,10 @@ int utpool_pool_destroy(struct utmem_pool *p)
 		t->hand = NULL;
 	list_del(&p->link);
 	list_add_tail(&t->destroyed, &p->link);
-	t->nr_pools -= !p->incoming;
+	if (!p->incoming) {
+		list_del(&p->id_link);
+		t->nr_pools--;
+	}
 	p->destroyed = true;
 	t->engine->hooks->pool_drop(p);
 	if (!p->nr_refs)
@@ -342,13 +375,12 @@ uint64_t utpool_pool_id(const struct utmem_pool *p)
 
 struct utmem_pool *utpool_pool_find(struct utmem_engine *e, uint64_t id)
 {
-	struct utmem_tenant *t = NULL;
-	struct utmem_pool *p;
+	const struct list *bucket = id_bucket(e, id);
+	struct list *l = NULL;
 
-	while ((t = utpool_tenant_next(e, t)))
-		for (p = NULL; (p = utpool_pool_next(t, p));)
-			if (p->id == id)
-				return p;
+	while ((l = list_after(bucket, l)))
+		if (list_entry(l, struct utmem_pool, id_link)->id == id)
+			return list_entry(l, struct utmem_pool, id_link);
 	return NULL;
 }
 
@@ -528,6 +560,8 @@ struct utmem_tenant *utpool_tenant_next(struct utmem_engine *e, struct utmem_ten
 void utpool_tenants_init(struct utmem_engine *e, const struct utmem_engine_ops *ops,
 			 const struct tenant_hooks *hooks, const struct utmem_memory *mem)
 {
+	uint32_t i;
+
 	e->ops = ops;
 	e->hooks = hooks;
 	e->mem = *mem;
@@ -536,6 +570,8 @@ void utpool_tenants_init(struct utmem_engine *e, const struct utmem_engine_ops *
 	e->last_stream_id = 0;
 	e->default_options = (struct utmem_pool_options){0};
 	list_init(&e->tenants);
+	for (i = 0; i < UTPOOL_ID_BUCKETS; i++)
+		list_init(&e->by_id[i]);
 	list_init(&e->streams);
 }
 

@@ -18,6 +18,9 @@
  * memory that no quota counts. One more is -E2BIG. */
 #define UTPOOL_POOLS_PER_TENANT 1024u
 
+/* Ids are given out one after the other, so so many pools and multiples of it spread evenly. */
+#define UTPOOL_ID_BUCKETS 256u
+
 struct store;
 struct commons;
 
@@ -44,8 +47,10 @@ struct utmem_engine {
 	struct utmem_pool_options default_options; /* of a new pool */
 	uint64_t index_age; /* grows when pointers into an index (of any pool) become invalid */
 	struct list tenants;
-	struct list streams;	 /* in progress, of all pools */
-	uint32_t last_stream_id; /* in the null engine */
+	struct list by_id
+		[UTPOOL_ID_BUCKETS]; /* pools that can be found, by the last bits of their ids */
+	struct list streams;	     /* in progress, of all pools */
+	uint32_t last_stream_id;     /* in the null engine */
 };
 
 struct utmem_tenant {
@@ -76,9 +81,10 @@ struct utmem_tenant {
 struct utmem_pool {
 	const struct utmem_engine_ops *ops;
 	struct utmem_tenant *tenant;
-	uint64_t id;	    /* no other pool of the engine has or had it */
-	struct list link;   /* tenant->pools, or tenant->destroyed */
-	struct list grants; /* struct grant */
+	uint64_t id;	     /* no other pool of the engine has or had it */
+	struct list link;    /* tenant->pools, or tenant->destroyed */
+	struct list id_link; /* engine->by_id, while it is on tenant->pools */
+	struct list grants;  /* struct grant */
 	struct store
 		*store; /* what the pool contains; NULL in the null engine and once destroyed */
 	struct utmem_save *save; /* under way; its next value may be about to die */
@@ -125,6 +131,8 @@ void utpool_tenants_exit(struct utmem_engine *e);
 int utpool_tenant_restore(struct utmem_engine *e, const char *name, struct utmem_tenant **out);
 int utpool_pool_restore(struct utmem_tenant *t, const char *name,
 			const struct utmem_pool_kind *kind, uint64_t id, struct utmem_pool **out);
+/* The same pool, which another entry knew by another id. */
+void utpool_pool_renumber(struct utmem_pool *p, uint64_t id);
 struct utmem_pool *utpool_pool_by_name(struct utmem_tenant *t, const char *name);
 /* A pool that only its maker knows; he has a reference. @id 0: a new one. -ENOMEM, -E2BIG. */
 int utpool_pool_alloc_incoming(struct utmem_tenant *t, const struct utmem_pool_spec *spec,
@@ -144,6 +152,7 @@ void utpool_tenant_stat(struct utmem_tenant *t, struct utmem_tenant_stat *out);
 struct utmem_tenant *utpool_tenant_next(struct utmem_engine *e, struct utmem_tenant *after);
 int utpool_pool_open(struct utmem_tenant *who, struct utmem_tenant *owner,
 		     const struct utmem_pool_spec *spec, struct utmem_pool **out, bool *readonly);
+int utpool_pool_attach(struct utmem_tenant *who, struct utmem_pool *p);
 int utpool_pool_destroy(struct utmem_pool *p);
 int utpool_pool_grant(struct utmem_pool *p, struct utmem_tenant *to, bool readonly);
 int utpool_pool_revoke(struct utmem_pool *p, struct utmem_tenant *from);

@@ -70,32 +70,19 @@ int utsvc_queue_open(struct utmem_window *w, uint32_t id, const struct utmem_geo
 	return 0;
 }
 
-/*
- * Attach again to a pool of the life before. Its name is only how the engine is asked: rights are those
- * of now, of another's pool they may have been taken away.
- */
-static int handle_resume(struct queue *q, uint16_t handle)
+/* Attach again to a pool of the life before. Rights are those of now: another's may have been taken away. */
+static void handle_resume(struct queue *q, uint16_t handle)
 {
 	const struct utmem_engine_ops *ops = q->window->service->ops;
 	const struct ledger_handle *from = &q->ledger->handles[handle];
 	struct utmem_pool *p = ops->pool_find(q->window->service->engine, from->pool_id);
-	struct utmem_pool_spec spec = {.any_owner = true};
 	struct handle *h = &q->handles[handle];
-	bool readonly = false; /* of the grant, which is asked with each request */
-	int err;
+	int err = p ? ops->pool_attach(q->window->cfg.tenant, p) : -ESTALE;
 
-	if (!p) {
-		h->lost = -ESTALE;
-		return 0;
-	}
-	spec.name = ops->pool_name(p);
-	spec.kind = ops->pool_kind(p);
-	err = ops->pool_open(q->window->cfg.tenant, ops->pool_tenant(p), &spec, &p, &readonly);
 	if (err)
 		h->lost = err;
 	else
 		*h = utsvc_handle(q, p, from->readonly);
-	return err == -ENOMEM ? err : 0;
 }
 
 void utsvc_queue_handles_forget(struct queue *q)
@@ -111,20 +98,16 @@ void utsvc_queue_handles_forget(struct queue *q)
 	engine_unlock(q->window->service);
 }
 
-static int handles_resume(struct queue *q)
+static void handles_resume(struct queue *q)
 {
 	uint16_t i;
-	int err = 0;
 
 	engine_lock(q->window->service);
-	for (i = 0; !err && i < UTMEM_POOLS_PER_QUEUE; i++) {
+	for (i = 0; i < UTMEM_POOLS_PER_QUEUE; i++) {
 		if (q->ledger->handles[i].state == LEDGER_HANDLE_OPEN)
-			err = handle_resume(q, i);
+			handle_resume(q, i);
 	}
 	engine_unlock(q->window->service);
-	if (err)
-		utsvc_queue_handles_forget(q);
-	return err;
 }
 
 int utsvc_queue_resume(struct utmem_window *w, uint32_t id, struct queue **out)
@@ -132,7 +115,6 @@ int utsvc_queue_resume(struct utmem_window *w, uint32_t id, struct queue **out)
 	const struct ledger_queue *l = &w->ledger->queues[id];
 	struct queue *q = queue_alloc(w, id, &l->geo, l->irq_vector);
 	uint8_t *base;
-	int err = 0;
 
 	if (!q)
 		return -ENOMEM;
@@ -141,11 +123,7 @@ int utsvc_queue_resume(struct utmem_window *w, uint32_t id, struct queue **out)
 	utmem_cq_writer_resume(&q->cq, base, &q->geo, (uint32_t)l->released);
 	q->error = l->state == UTMEM_QUEUE_LIVE ? 0 : l->error;
 	if (!q->error)
-		err = handles_resume(q);
-	if (err) {
-		free(q);
-		return err;
-	}
+		handles_resume(q);
 	queue_enlist(q);
 	*out = q;
 	return 0;

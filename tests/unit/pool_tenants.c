@@ -473,6 +473,70 @@ static void tenant_has_1024_pools_and_no_more(void **state)
 	fixture_close(&f);
 }
 
+/* The longest way to a pool by its id. */
+static uint32_t longest_bucket(const struct utmem_engine *e)
+{
+	uint32_t i, nr, longest = 0;
+	struct list *l;
+
+	for (i = 0; i < UTPOOL_ID_BUCKETS; i++) {
+		for (nr = 0, l = NULL; (l = list_after(&e->by_id[i], l));)
+			nr++;
+		longest = nr > longest ? nr : longest;
+	}
+	return longest;
+}
+
+static void the_way_to_a_pool_by_its_id_is_short_however_many_there_are(void **state)
+{
+	char name[UTMEM_POOL_NAME_LEN];
+	struct utmem_pool_spec spec = {.name = name, .create = true};
+	struct utmem_pool *pools[UTPOOL_POOLS_PER_TENANT];
+	struct fixture f;
+	uint32_t i;
+
+	(void)state;
+	fixture_open(&f, 64 * MIB, MIB);
+	for (i = 0; i < UTPOOL_POOLS_PER_TENANT; i++) {
+		snprintf(name, sizeof(name), "p%u", i);
+		assert_int_equal(open_spec(f.tenant, f.tenant, &spec, &pools[i], NULL), 0);
+	}
+	assert_true(longest_bucket(f.engine) <= UTPOOL_POOLS_PER_TENANT / UTPOOL_ID_BUCKETS);
+	for (i = 0; i < UTPOOL_POOLS_PER_TENANT; i++)
+		assert_ptr_equal(ops->pool_find(f.engine, ops->pool_id(pools[i])), pools[i]);
+	for (i = 0; i < UTPOOL_POOLS_PER_TENANT; i++)
+		assert_int_equal(ops->pool_destroy(pools[i]), 0);
+	assert_int_equal(longest_bucket(f.engine), 0);
+	fixture_close(&f);
+}
+
+static void attaching_to_a_pool_asks_for_rights_and_for_nothing_else(void **state)
+{
+	struct utmem_pool_spec spec = {
+		.name = "p", .create = true, .kind = {.owner = 1000, .shared = true}};
+	struct utmem_tenant *other;
+	struct utmem_pool *p;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, MIB, MIB);
+	assert_int_equal(ops->tenant_add(f.engine, "other", MIB, &other), 0);
+	assert_int_equal(open_spec(f.tenant, f.tenant, &spec, &p, NULL), 0);
+	assert_int_equal(ops->pool_attach(f.tenant, p), 0);
+	assert_int_equal(ops->pool_attach(other, p), -EACCES);
+	assert_int_equal(ops->pool_grant(p, other, true), 0);
+	assert_int_equal(ops->pool_attach(other, p), 0);
+	assert_int_equal(ops->pool_revoke(p, other), 0);
+	assert_int_equal(ops->pool_destroy(p), 0);
+	assert_int_equal(ops->pool_attach(f.tenant, p), -ESTALE);
+	ops->pool_close(p);
+	ops->pool_close(p);
+	assert_int_equal(ops->tenant_remove(f.tenant), -EBUSY);
+	ops->pool_close(p);
+	assert_int_equal(ops->tenant_remove(f.tenant), 0);
+	fixture_close(&f);
+}
+
 static void engines_are_found_by_name(void **state)
 {
 	(void)state;
@@ -507,6 +571,8 @@ int main(void)
 		cmocka_unit_test(destroyed_pool_says_estale_and_frees_its_name),
 		cmocka_unit_test(pool_that_nobody_is_attached_to_can_be_destroyed),
 		cmocka_unit_test(tenant_has_1024_pools_and_no_more),
+		cmocka_unit_test(the_way_to_a_pool_by_its_id_is_short_however_many_there_are),
+		cmocka_unit_test(attaching_to_a_pool_asks_for_rights_and_for_nothing_else),
 		cmocka_unit_test(engines_are_found_by_name),
 	};
 

@@ -58,6 +58,7 @@ struct utmem_engine {
 	struct utmem_pool pools[FAKE_POOLS];
 	unsigned int nr_tenants, nr_attached, nr_streams, nr_prefetched, nr_maintained;
 	unsigned int nr_rights; /* calls of pool_rights */
+	unsigned int nr_opens;	/* of pool_open: a search by name */
 	unsigned int upkeep;	/* maintain() says "more" so many times */
 	struct utmem_stream *streams;
 	uint32_t last_stream_id;
@@ -308,6 +309,7 @@ static int fake_pool_open(struct utmem_tenant *who, struct utmem_tenant *owner,
 {
 	struct utmem_pool *p = fake_pool_find(owner, spec->name);
 
+	who->engine->nr_opens++;
 	if (who != owner && (!p || !p->kind.shared || p->granted != who))
 		return -EACCES;
 	if (!p && !spec->create)
@@ -324,6 +326,17 @@ static int fake_pool_open(struct utmem_tenant *who, struct utmem_tenant *owner,
 	p->refs++;
 	who->engine->nr_attached++;
 	*out = p;
+	return 0;
+}
+
+static int fake_pool_attach(struct utmem_tenant *who, struct utmem_pool *p)
+{
+	if (p->destroyed)
+		return -ESTALE;
+	if (who != p->tenant && p->granted != who)
+		return -EACCES;
+	p->refs++;
+	who->engine->nr_attached++;
 	return 0;
 }
 
@@ -462,6 +475,7 @@ static const struct utmem_engine_ops fake_ops = {
 	.tenant_stat = fake_tenant_stat,
 	.tenant_next = fake_tenant_next,
 	.pool_open = fake_pool_open,
+	.pool_attach = fake_pool_attach,
 	.pool_close = fake_pool_close,
 	.pool_destroy = fake_pool_destroy,
 	.pool_grant = fake_pool_grant,

@@ -214,6 +214,26 @@ static void a_pool_that_is_gone_is_stale_and_can_be_closed(void **state)
 	assert_int_equal(rig_put(rig, q, "k", "v"), 0);
 }
 
+/* A tenant may have so many queues with so many handles that each search would be felt. */
+static void handles_are_open_again_without_a_search(void **state)
+{
+	BEGIN(rig, q, n);
+	unsigned int i, opens, attached;
+	char name[8];
+
+	for (i = 1; i < UTMEM_POOLS_PER_QUEUE; i++) {
+		snprintf(name, sizeof(name), "p%u", i);
+		assert_int_equal(rig_pool(&rig->win[0], q->id, name, UTMEM_POOL_CREATE), i);
+	}
+	opens = rig->engine.nr_opens;
+	attached = rig->engine.nr_attached;
+	leave_and_resume(rig);
+	assert_int_equal(rig->engine.nr_opens, opens);
+	assert_int_equal(rig->engine.nr_attached, attached);
+	rig_put_sqe(q, "k", "v")->pool = UTMEM_POOLS_PER_QUEUE - 1;
+	assert_int_equal(rig_do(rig, q).res, 0);
+}
+
 static int open_foreign(struct rig *rig, struct rig_queue *q)
 {
 	struct utmem_admin_pool p = {
@@ -521,6 +541,7 @@ int main(void)
 		DEATH_TEST(requests_that_change_behind_a_dead_service_act_as_they_were),
 		DEATH_TEST(room_of_the_life_before_is_zeroed_for_its_next_owner),
 		DEATH_TEST(a_pool_that_is_gone_is_stale_and_can_be_closed),
+		DEATH_TEST(handles_are_open_again_without_a_search),
 		DEATH_TEST(anothers_pool_is_open_again_only_while_it_is_granted),
 		DEATH_TEST(a_stream_that_the_engine_lost_is_stale_until_it_is_aborted),
 		DEATH_TEST(a_stream_that_nobody_was_told_of_is_aborted),
