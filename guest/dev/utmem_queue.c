@@ -226,7 +226,11 @@ static int utmem_queue_wait_done(struct utmem_queue *q, u32 want, struct utmem_w
 	return err ? err : utmem_host_error(q->dev);
 }
 
-/* Sleeps. @expires: CLOCK_MONOTONIC, or NULL for ever. 0, -ETIME, -EINTR, or why the queue has ended. */
+/*
+ * Sleeps. @expires: CLOCK_MONOTONIC, or NULL for ever. 0, -ETIME, or why the queue has ended. Or
+ * -ERESTARTNOHAND: EINTR for who handles the signal. Who has none to handle (he was stopped, or the
+ * machine suspended) comes again with the same arguments, and announces his requests once more.
+ */
 static int utmem_queue_wait_for(struct utmem_queue *q, u32 want, ktime_t *expires)
 {
 	struct utmem_watch w;
@@ -242,7 +246,7 @@ static int utmem_queue_wait_for(struct utmem_queue *q, u32 want, ktime_t *expire
 			done = utmem_queue_wait_done(q, want, &w);
 		}
 		if (!done && signal_pending(current))
-			done = -EINTR;
+			done = -ERESTARTNOHAND;
 		if (done)
 			break;
 		if (!schedule_hrtimeout_range(expires, current->timer_slack_ns, HRTIMER_MODE_ABS)) {
