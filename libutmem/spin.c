@@ -25,9 +25,9 @@ uint64_t utmem_spin_begin(struct utmem_spin *s)
 void utmem_spin_found(struct utmem_spin *s, uint64_t ns)
 {
 	uint64_t twice = ns < s->max_ns / 2 ? 2 * ns : s->max_ns;
+	uint64_t more = s->look_ns + s->look_ns / 8;
 
-	if (twice > s->look_ns)
-		s->look_ns = twice;
+	s->look_ns = twice > more ? twice : more < s->max_ns ? more : s->max_ns;
 	s->rest = 0;
 	s->next_rest = UTMEM_SPIN_REST_MIN;
 }

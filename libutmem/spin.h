@@ -3,10 +3,11 @@
  * How long a wait looks at the ring before it sleeps: decisions alone, no clock and no ring.
  * Owner: libutmem; caller: wait.c, on the queue's thread.
  *
- * It is never longer than the ceiling. It grows to twice what an answer took, and to the ceiling
- * when a sleep has ended so soon that the ceiling might have caught the answer. It is halved by
- * each look in vain, down to none. Then it rests: for so many waits there is no look, and after
- * them one at the ceiling tries whether it pays again. Each in vain doubles the next rest.
+ * It is never longer than the ceiling. An answer that it finds makes it an eighth longer, and at
+ * least twice what the answer took. A sleep that is over so soon that the ceiling might have found
+ * the answer makes it the ceiling. A look in vain halves it, down to none. Then it rests: for so
+ * many waits there is no look, and after them one at the ceiling tries whether it pays again; each
+ * that does not doubles the next rest.
  */
 #ifndef UTMEM_SPIN_H
 #define UTMEM_SPIN_H
