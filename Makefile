@@ -8,6 +8,7 @@
 #   make kvm-patched  Debian's KVM with the doorbell as a hypercall of its own (host/kvm/patches)
 #   make vm         a shell in a guest with everything loaded
 #   make test-nested  the tests that need a real KVM; make nested: a shell where they run
+#   make bench-vm   utmem-bench in a guest of real KVM: doorbells, exits, instructions
 #   make help       all targets
 #
 # B=DIR chooses the build folder, SAN=address,undefined (or thread) the sanitisers,

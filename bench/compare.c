@@ -120,28 +120,17 @@ static int measure(const struct comparison *c, enum bench_op op, const char *op_
 	return 0;
 }
 
-/* Is @name one of the comma-separated words of --ops? */
-static bool has_op(const char *list, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
-		if (!strncmp(p, name, len) && (!p[len] || p[len] == ','))
-			return true;
-	return false;
-}
-
 static int measure_all(const struct comparison *c)
 {
 	int err = preload(c->yardstick, c);
 
 	if (!err && c->system)
 		err = preload(c->system, c);
-	if (!err && has_op(c->o->ops, "put"))
+	if (!err && options_have(c->o->ops, "put", 3))
 		err = measure(c, BENCH_PUT, "put");
-	if (!err && has_op(c->o->ops, "get"))
+	if (!err && options_have(c->o->ops, "get", 3))
 		err = measure(c, BENCH_GET, "get");
-	if (!err && has_op(c->o->ops, "mix"))
+	if (!err && options_have(c->o->ops, "mix", 3))
 		err = measure(c, BENCH_MIX, "mix");
 	return err;
 }

@@ -41,6 +41,7 @@ struct load {
 
 struct result {
 	uint64_t requests, ns;
+	uint64_t settle_ns; /* of ns: waited until the host slept */
 	struct histogram latency;
 };
 
@@ -88,9 +89,23 @@ static inline enum bench_op bench_mix(uint64_t random)
 }
 
 struct drive {
-	uint64_t submitted, completed, last, random;
+	uint64_t submitted, completed, last, random, settle_ns;
 	uint64_t stamp[BENCH_DEPTH_MAX];
 };
+
+static inline __attribute__((always_inline)) int drive_settle(const struct port *port, void *ctx,
+							      struct drive *d)
+{
+	uint64_t begin;
+	int err;
+
+	if (!port->settle)
+		return 0;
+	begin = bench_now();
+	err = port->settle(ctx);
+	d->settle_ns += bench_now() - begin;
+	return err;
+}
 
 static inline __attribute__((always_inline)) int
 drive_batch(const struct port *port, void *ctx, const struct load *load, struct drive *d)
@@ -131,8 +146,7 @@ static inline __attribute__((always_inline)) int drive(const struct port *port, 
 	while (d.completed < d.last) {
 		while (!err && d.submitted < d.last &&
 		       d.submitted - d.completed + load->batch <= load->depth) {
-			if (port->settle)
-				err = port->settle(ctx);
+			err = drive_settle(port, ctx, &d);
 			if (!err)
 				err = drive_batch(port, ctx, load, &d);
 		}
@@ -149,6 +163,7 @@ static inline __attribute__((always_inline)) int drive(const struct port *port, 
 	}
 	out->requests = d.completed;
 	out->ns = now - begin;
+	out->settle_ns = d.settle_ns;
 	return 0;
 }
 

@@ -7,8 +7,9 @@
 #include "bench/scenario.h"
 
 static const struct scenario *const scenarios[] = {
-	&scenario_ring,	   &scenario_loopback, &scenario_engine,  &scenario_memory,
-	&scenario_density, &scenario_recover,  &scenario_reclaim, &scenario_evict,
+	&scenario_ring,	   &scenario_loopback, &scenario_engine,
+	&scenario_memory,  &scenario_density,  &scenario_recover,
+	&scenario_reclaim, &scenario_evict,    &scenario_vm,
 };
 #define NR_SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
 

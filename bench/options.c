@@ -49,6 +49,9 @@ static const struct option_def {
 	 "how long the started utmemd stays awake without work"},
 	{"pause", NULL, KIND_SWITCH, AT(pause), 0, 0, NULL,
 	 "before each batch wait until the host sleeps (and poll-usecs is 0)"},
+	{"rows", "LIST", KIND_TEXT, AT(rows), 0, 0, OPTIONS_VM_ROWS, "vm: what to measure"},
+	{"ask", NULL, KIND_SWITCH, AT(ask), 0, 0, NULL,
+	 "vm: ask on stdout, and read on stdin, what only the host can know or do (bench/vm.sh)"},
 	{"accel", "NAME", KIND_TEXT, AT(accel), 0, 0, "none",
 	 "what runs this guest, to be printed: kvm, tcg, none"},
 	{"json", NULL, KIND_SWITCH, AT(json), 0, 0, NULL, "one JSON object per row, nothing else"},
@@ -135,11 +138,8 @@ bool options_next_size(const char **sizes, uint64_t *out)
 	return true;
 }
 
-/* Is @word one of @words? Both are lists with commas, @word the first of its own. */
-static bool is_one_of(const char *word, const char *words)
+bool options_have(const char *words, const char *word, size_t len)
 {
-	size_t len = strcspn(word, ",");
-
 	for (const char *w = words;; w++) {
 		if (strcspn(w, ",") == len && !strncmp(w, word, len))
 			return true;
@@ -147,6 +147,21 @@ static bool is_one_of(const char *word, const char *words)
 		if (!w)
 			return false;
 	}
+}
+
+/* Is the first of the list @word one of @words? */
+static bool is_one_of(const char *word, const char *words)
+{
+	return options_have(words, word, strcspn(word, ","));
+}
+
+/* Is each of the list @list one of @words? */
+static bool are_of(const char *list, const char *words)
+{
+	for (const char *w = list; w; w = strchr(w, ',') ? strchr(w, ',') + 1 : NULL)
+		if (!is_one_of(w, words))
+			return false;
+	return true;
 }
 
 static const char *wrong_packing(const struct options *o)
@@ -169,9 +184,10 @@ static const char *wrong_word(const struct options *o)
 	for (const char *s = o->sizes; s;)
 		if (!options_next_size(&s, &size))
 			return "--sizes: lengths as for --value, with commas";
-	for (const char *op = o->ops; op; op = strchr(op, ',') ? strchr(op, ',') + 1 : NULL)
-		if (!is_one_of(op, "put,get"))
-			return "--ops: put, get, or both with a comma";
+	if (!are_of(o->ops, "put,get"))
+		return "--ops: put, get, or both with a comma";
+	if (!are_of(o->rows, OPTIONS_VM_ROWS))
+		return "--rows: of " OPTIONS_VM_ROWS;
 	if (own && !is_one_of(o->transport, "unix,local,thread"))
 		return "--transport: unix, local, thread, or a transport of libutmem";
 	if (!is_one_of(o->engine, "pool,null"))

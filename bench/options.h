@@ -7,10 +7,12 @@
 #define BENCH_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define BENCH_DEPTH_MAX 4096u
 #define OPTIONS_VALUE_DEFAULT 64u
+#define OPTIONS_VM_ROWS "counts,paper,doorbell,insns,arrivals"
 
 struct options {
 	uint64_t value;	   /* bytes of a value */
@@ -28,7 +30,9 @@ struct options {
 	const char *dedup;     /* "off" or "tenant" */
 	const char *transport; /* "unix", "local", "thread", or a libutmem transport with a colon */
 	const char *accel;     /* what to print about the machine's virtualisation */
+	const char *rows;      /* "counts,paper,...": what vm measures */
 	bool pause;
+	bool ask; /* vm: somebody answers on stdin who sees this guest from outside */
 	bool json;
 };
 
@@ -37,6 +41,8 @@ int options_parse(struct options *o, int argc, char **argv);
 void options_help(void);
 /* Are values to be stored in less than they have? */
 bool options_pack(const struct options *o);
+/* Is the @len bytes at @word one of @words, a list with commas? */
+bool options_have(const char *words, const char *word, size_t len);
 /* The first number of *@sizes into *@out, *@sizes to what follows it. Return: false at the end. */
 bool options_next_size(const char **sizes, uint64_t *out);
 

@@ -14,6 +14,6 @@ struct scenario {
 };
 
 extern const struct scenario scenario_ring, scenario_loopback, scenario_engine, scenario_memory,
-	scenario_density, scenario_recover, scenario_reclaim, scenario_evict;
+	scenario_density, scenario_recover, scenario_reclaim, scenario_evict, scenario_vm;
 
 #endif /* BENCH_SCENARIO_H */

@@ -65,7 +65,8 @@ for wrong in "nothing" "loopback --json=1" "loopback --value 65m" "loopback --va
 	"loopback --transport nowhere" "loopback --transport local --engine null" "loopback --engine n" \
 	"loopback --ops put,set" "loopback --ops," "loopback --depth 0" "engine --sizes 1k," "engine --sizes 65m" "memory --value 65k" \
 	"engine --compress zip" "engine --compress lz4,zstd" "engine --dedup all" "engine --engine null --compress lz4" \
-	"ring --compress lz4" "loopback --transport local --dedup tenant"; do
+	"ring --compress lz4" "loopback --transport local --dedup tenant" \
+	"vm" "vm --transport dev:utmem0" "vm --transport dev:/dev/nothing" "vm --rows counts,all"; do
 	# shellcheck disable=SC2086
 	if "$bench" $wrong 2>/dev/null; then
 		echo "$wrong: not refused"
