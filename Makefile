@@ -85,9 +85,12 @@ deps-test: deps-build
 deps-style:
 	@packaging/install-deps.sh style
 
-# Formatting, scripts, man pages: prints what is off and fails
-.PHONY: style
-style: deps-style
+# Formatting, scripts, man pages, and kernel code as the kernel's tools see it: prints what is off
+# and fails
+.PHONY: style style-kernel
+style-kernel: deps-style
+	@guest/dev/style.sh $(B)/style $(DRIVER_KDIR)
+style: deps-style style-kernel
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@shellcheck -x $$(git ls-files '*.sh') tests/run .ci/run
 	@mandoc -Tlint -Wwarning $$(git ls-files '*.[1-9]')

@@ -411,7 +411,7 @@ void utmem_chrdev_zap(struct utmem_dev *dev)
 	struct utmem_file *f;
 
 	mutex_lock(&dev->lock);
-	list_for_each_entry (f, &dev->files, node)
+	list_for_each_entry(f, &dev->files, node)
 		unmap_mapping_range(f->filp->f_mapping, 0, 0, 1);
 	mutex_unlock(&dev->lock);
 }

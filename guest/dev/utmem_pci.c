@@ -100,8 +100,7 @@ static int map_window(struct utmem_dev *dev)
 		return -ENOMEM;
 	if (!is_write_back(dev->window, len)) {
 		dev_err(&dev->pdev->dev,
-			"window at %pa would be uncached, and every access slow: refused; see "
-			"guest/dev/README.md\n",
+			"window at %pa would be uncached: refused, see guest/dev/README.md\n",
 			&dev->window_phys);
 		err = -EIO;
 		goto unmap;
@@ -242,7 +241,7 @@ static void destroy_queues(struct utmem_dev *dev)
 	struct utmem_queue *q;
 
 	mutex_lock(&dev->lock);
-	list_for_each_entry (q, &dev->queues, dev_node)
+	list_for_each_entry(q, &dev->queues, dev_node)
 		utmem_admin_destroy_queue(dev, q->id);
 	dev->down = true;
 	mutex_unlock(&dev->lock);

@@ -45,7 +45,7 @@ static int answer_check(struct utmem_dev *dev, const struct utmem_admin_queue *g
 	if (!got->queue_id || got->queue_id >= dev->hdr.max_queues ||
 	    got->svc_slot >= dev->hdr.nr_svc)
 		return -EPROTO;
-	list_for_each_entry (q, &dev->queues, dev_node)
+	list_for_each_entry(q, &dev->queues, dev_node)
 		if (q->id == got->queue_id ||
 		    utmem_ranges_overlap(got->geo.off, got->geo.len, q->geo.off, q->geo.len))
 			return -EPROTO;

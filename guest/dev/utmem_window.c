@@ -113,8 +113,8 @@ int utmem_window_hello(struct utmem_dev *dev)
 	int err;
 
 	if (utmem_load_relaxed(&c->host.state) != UTMEM_HOST_RUNNING) {
-		dev_err(&dev->pdev->dev, "the host's daemon has ended, or is about to: start the "
-					 "VM again with it\n");
+		dev_err(&dev->pdev->dev,
+			"the host's daemon has ended, or is about to: start the VM again\n");
 		return -ESHUTDOWN;
 	}
 	utmem_store_relaxed(&c->guest.features, dev->features);

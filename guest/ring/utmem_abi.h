@@ -326,9 +326,8 @@ struct utmem_admin_pool { /* POOL_OPEN, POOL_CLOSE, POOL_DESTROY */
 	__u32 owner; /* in: uid on whose behalf, filled by the driver or by SO_PEERCRED, never by the process */
 	__u16 handle; /* out of OPEN, in of CLOSE and DESTROY */
 	__u16 resv0;
-	char tenant
-		[UTMEM_NAME_LEN]; /* in of OPEN: all NUL = own; else the tenant whose shared pool it is */
-	char name[UTMEM_NAME_LEN]; /* in of OPEN */
+	char tenant[UTMEM_NAME_LEN]; /* in of OPEN: all NUL = own; else whose shared pool it is */
+	char name[UTMEM_NAME_LEN];   /* in of OPEN */
 	__u64 resv[2];
 };
 UTMEM_STATIC_ASSERT(sizeof(struct utmem_admin_pool) == 160, "admin pool request");
