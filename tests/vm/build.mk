@@ -69,7 +69,7 @@ vm-l1: vm-image $(B)/utmemd $(B)/utmemctl
 
 # KVM_MODULES=DIR: in L1, another KVM than the stock one
 .PHONY: test-nested nested
-test-nested: deps-test
+test-nested: deps-test kvm-patched
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) vm-l1
 	@B=$(B) KVM_MODULES=$(KVM_MODULES) tests/run \
 		$(foreach t,$(NESTED_TESTS),$(if $(or $(if $(TEST),,all),$(findstring $(TEST),$(t))),$(t)))
