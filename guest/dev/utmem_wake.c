@@ -179,7 +179,7 @@ void utmem_wake_look(struct utmem_vector *v, bool irq)
 	bool woke;
 
 	spin_lock_irqsave(&v->lock, flags);
-	list_for_each_entry (q, &v->queues, node) {
+	list_for_each_entry(q, &v->queues, node) {
 		spin_lock(&q->arm_lock);
 		woke = utmem_wake_look_one(q);
 		spin_unlock(&q->arm_lock);
@@ -233,7 +233,7 @@ void utmem_wake_stop(struct utmem_dev *dev)
 	struct utmem_queue *q;
 
 	mutex_lock(&dev->lock);
-	list_for_each_entry (q, &dev->queues, dev_node)
+	list_for_each_entry(q, &dev->queues, dev_node)
 		hrtimer_cancel(&q->timer);
 	mutex_unlock(&dev->lock);
 }
@@ -244,10 +244,10 @@ void utmem_wake_all(struct utmem_dev *dev)
 	struct utmem_file *f;
 
 	mutex_lock(&dev->lock);
-	list_for_each_entry (q, &dev->queues, dev_node)
+	list_for_each_entry(q, &dev->queues, dev_node)
 		wake_up(&q->wait);
 	/* With a queue or without */
-	list_for_each_entry (f, &dev->files, node)
+	list_for_each_entry(f, &dev->files, node)
 		wake_up_poll(&f->poll_wait, EPOLLERR | EPOLLHUP);
 	mutex_unlock(&dev->lock);
 }
