@@ -39,9 +39,34 @@ utmemctl() {
 	"$UTMEMCTL" --run-dir "$RUN" "$@"
 }
 
+# utmemd_stat NAME: that number of its stats; of the last tenant, when tenants have it as well
+utmemd_stat() {
+	utmemctl stats --json | sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p"
+}
+
+# utmemd_stat_is NAME NUMBER, for wait_for
+utmemd_stat_is() {
+	[ "$(utmemd_stat "$1")" = "$2" ]
+}
+
 # The pid of the process that serves, now: it answers, so it must not be stopped
 utmemd_worker() {
-	utmemctl stats --json | sed 's/.*"worker_pid":\([0-9]*\).*/\1/'
+	utmemd_stat worker_pid
+}
+
+# utmemd_worker_is_another PID, for wait_for
+utmemd_worker_is_another() {
+	local pid
+
+	pid=$(utmemd_worker) && [ -n "$pid" ] && [ "$pid" != "$1" ]
+}
+
+# SIGKILL to the process that serves; returns when the next one does
+utmemd_worker_kill() {
+	local pid
+
+	pid=$(utmemd_worker)
+	kill -KILL "$pid" && wait_for 30 utmemd_worker_is_another "$pid"
 }
 
 # SIGTERM; a test that it ends by itself and in good order

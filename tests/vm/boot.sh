@@ -59,7 +59,7 @@ namespace 1 "${root:-$vm/root.img}"
 namespace 2 "$case"
 [ -z "$drive" ] || namespace 3 "$drive"
 [ -z "$tenant" ] || args+=(-chardev "socket,path=$tenant,id=utmem"
-	-device "ivshmem-doorbell,chardev=utmem,vectors=2")
+	-device "ivshmem-doorbell,id=utmem,chardev=utmem,vectors=2")
 [ -z "$monitor" ] || args+=(-chardev "pipe,id=mon,path=$monitor" -mon "chardev=mon,mode=readline")
 args+=(-chardev "$console,id=console" -serial chardev:console
 	-chardev "$result,id=result" -serial chardev:result)

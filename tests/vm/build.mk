@@ -39,7 +39,8 @@ VM_BENCH := $(if $(wildcard bench/build.mk),$(B)/utmem-bench)
 VM_FILES := $(REDIS_MODULE)=/lib/utmem.so $(foreach p,$(VM_GUEST_PROGRAMS),$(p)=/bin/$(notdir $(p))) \
 	$(foreach p,$(VM_BENCH),$(p)=/bin/utmem-bench) \
 	$(REDIS_STOCK)=/bin/redis-server /usr/bin/redis-cli=/bin/redis-cli \
-	/usr/bin/redis-benchmark=/bin/redis-benchmark
+	/usr/bin/redis-benchmark=/bin/redis-benchmark \
+	/usr/sbin/kexec=/bin/kexec
 
 .PHONY: vm-image vm-root
 vm-image: $(REDIS_MODULE) $(VM_GUEST_PROGRAMS) $(VM_HOST_PROGRAMS) $(VM_BENCH)

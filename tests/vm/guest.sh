@@ -60,6 +60,43 @@ driver_load() {
 	insmod /lib/utmem.ko "$@" && wait_for 10 test -c /dev/utmem0
 }
 
+# load_start N: processes that use the device for ever, and end when an answer is wrong
+load_start() {
+	load_pids=
+	for load_i in $(seq "$1"); do
+		driver-load "load$load_i" "$load_i" 0 >"/run/load$load_i" 2>&1 &
+		load_pids="$load_pids $load_i:$!"
+	done
+	for load_i in $(seq "$1"); do
+		wait_for 60 grep -q loaded "/run/load$load_i" || return 1
+	done
+}
+
+# load_says I NUMBER: it has answered more often than that, for wait_for
+load_says() {
+	[ "$(grep -c 'goes on' "/run/load$1")" -gt "$2" ]
+}
+
+# load_serves: all of them get answers, which are right
+load_serves() {
+	for load_i in $load_pids; do
+		load_said=$(grep -c 'goes on' "/run/load${load_i%:*}")
+		kill -USR1 "${load_i#*:}"
+		wait_for 60 load_says "${load_i%:*}" "$load_said" || {
+			cat "/run/load${load_i%:*}"
+			return 1
+		}
+	done
+}
+
+# load_end: killed, as they are
+load_end() {
+	for load_i in $load_pids; do
+		kill -KILL "${load_i#*:}"
+		wait "${load_i#*:}" 2>/dev/null
+	done
+}
+
 # redis_start [OPTION...]: a server on /run/redis.sock that keeps nothing on disk
 redis_start() {
 	redis-server --port 0 --unixsocket /run/redis.sock --save '' --appendonly no \

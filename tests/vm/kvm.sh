@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What KVM says of a guest, for cases that run in L1: its counters (debugfs) and its trace (ftrace).
 # Sourced by nested.sh.
-# shellcheck disable=SC2154,SC2034,SC2004 # machine.sh has vm_pid; arrays by reference, with words as keys
+# shellcheck disable=SC2154,SC2034,SC2004 # machine.sh has vm_pid; results by name, arrays with words as keys
 
 kvm_tracing=/sys/kernel/debug/tracing
 
@@ -60,4 +60,27 @@ kvm_trace_stop() {
 # kvm_traced REGEX: how many lines of the trace have it
 kvm_traced() {
 	grep -cE -- "$1" "$tmp/trace"
+}
+
+# kvm_ring NAME REQUESTS BATCH sleep|spin: so many for driver-ring in the guest. Its word of it is in
+# $doorbells, $awake, $deferred, $interrupts; KVM's in $tmp/trace and the array kvm_cost.
+declare -A kvm_cost
+kvm_ring() {
+	kvm_counters kvm_cost "$1"
+	kvm_trace_start ioeventfd_write irqfd_wakeup kvm:kvm_mmio kvm:kvm_hypercall ||
+		bail "KVM can be traced"
+	vm_say "$1" "$2 $3 $4"
+	vm_expect "$1" 'rung *' || bail "$1 rings"
+	kvm_trace_stop
+	kvm_since kvm_cost "$1"
+	read -r _ doorbells awake deferred interrupts <<<"$vm_line"
+}
+
+# kvm_rings_and_wakes NAME: with driver-ring in the guest, tests of doorbell and interrupt
+kvm_rings_and_wakes() {
+	kvm_ring "$1" 50 1 sleep
+	check "$1: doorbells ring" [ "$doorbells" -gt 0 ]
+	check_is "$1: each is an ioeventfd" "$doorbells" "$(kvm_traced 'ioeventfd_write <')"
+	check "$1: who sleeps is woken" [ "$interrupts" -gt 0 ]
+	check "$1: by irqfd" [ "$(kvm_traced 'irqfd_wakeup <')" -ge "$interrupts" ]
 }

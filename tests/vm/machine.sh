@@ -55,7 +55,9 @@ vm_boot() {
 		esac
 	done
 	vm_pack "$dir" "${files[@]}"
-	mkfifo "$dir/in" "$dir/out" "$dir/mon.in" "$dir/mon.out"
+	mkfifo "$dir/in" "$dir/out" "$dir/mon.in"
+	# A file: the monitor echoes each letter many times, and would stand still before a full pipe
+	: >"$dir/mon.out"
 	[ -z "$tenant" ] || args+=(--tenant "$tenant")
 	[ -z "$drive" ] || args+=(--drive "$drive")
 	[ -z "$survive_reset" ] || args+=(--survive-reset)
@@ -87,7 +89,7 @@ vm_say() {
 	echo "$2" >&"${vm_in[$1]}"
 }
 
-# vm_monitor NAME COMMAND: to QEMU's monitor, as system_reset
+# vm_monitor NAME COMMAND: to QEMU's monitor, as system_reset; its answers are in $tmp/vm.NAME/mon.out
 vm_monitor() {
 	echo "$2" >"$tmp/vm.$1/mon.in"
 }

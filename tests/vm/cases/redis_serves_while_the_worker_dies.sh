@@ -11,22 +11,8 @@ kills=24
 worker_served() {
 	local requests
 
-	requests=$(utmemctl stats --json | sed 's/.*"requests":\([0-9]*\).*/\1/')
+	requests=$(utmemd_stat requests)
 	[ "${requests:-0}" -gt 300 ]
-}
-
-# worker_is_another PID, for wait_for
-worker_is_another() {
-	local pid
-
-	pid=$(utmemd_worker) && [ -n "$pid" ] && [ "$pid" != "$1" ]
-}
-
-kill_worker() {
-	local pid
-
-	pid=$(utmemd_worker)
-	kill -KILL "$pid" && wait_for 30 worker_is_another "$pid"
 }
 
 utmemd_start --arena 256m --tenant t:256m
@@ -64,7 +50,7 @@ check "the driver can be unloaded" rmmod utmem
 GUEST
 vm_expect guest loaded
 killed=0
-while [ "$killed" -lt "$kills" ] && wait_for 60 worker_served && kill_worker; do
+while [ "$killed" -lt "$kills" ] && wait_for 60 worker_served && utmemd_worker_kill; do
 	killed=$((killed + 1))
 done
 check_is "so many workers were killed while they served" "$kills" "$killed"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Under real KVM a doorbell by MMIO is an ioeventfd: an exit that KVM itself answers, and QEMU hears
 # nothing of. An interrupt is an irqfd. KVM's own trace and counters say so.
+# shellcheck disable=SC2154 # kvm.sh
 . "$(dirname "$0")/../nested.sh"
 
 requests=100
@@ -16,36 +17,23 @@ vm_expect guest 'doorbell *'
 gpa=${vm_line#* }
 vm_expect guest ready
 
-# once HOW: what $requests doorbells are to KVM, in $tmp/trace and the array n
-once() {
-	declare -gA n=()
-
-	kvm_counters n guest
-	kvm_trace_start ioeventfd_write irqfd_wakeup kvm:kvm_mmio || bail "KVM can be traced"
-	vm_say guest "$requests 1 $1"
-	vm_expect guest 'rung *'
-	read -r _ doorbells _ _ interrupts <<<"$vm_line"
-	kvm_trace_stop
-	kvm_since n guest
-}
-
-once spin
-elsewhere=$(($(kvm_traced 'kvm_mmio: mmio (write|unsatisfied-read)') -
-	$(kvm_traced "mmio write .* gpa $gpa ")))
+kvm_ring guest "$requests" 1 spin
+to_the_register=$(kvm_traced "mmio write len 4 gpa $gpa ")
+elsewhere=$(($(kvm_traced 'kvm_mmio: mmio (write|unsatisfied-read)') - to_the_register))
 check "the guest rings" [ "$doorbells" -gt $((requests / 2)) ]
-check_is "each doorbell is a write to the device's register" "$doorbells" \
-	"$(kvm_traced "mmio write len 4 gpa $gpa ")"
+check_is "each doorbell is a write to the device's register" "$doorbells" "$to_the_register"
 check_is "which KVM turns into an eventfd" "$doorbells" "$(kvm_traced 'ioeventfd_write <')"
-check "QEMU hears of none" [ "${n[mmio_exits]}" -le "$elsewhere" ]
+check "QEMU hears of none" [ "${kvm_cost[mmio_exits]}" -le "$elsewhere" ]
 check_is "who does not sleep is not interrupted" 0 "$(kvm_traced 'irqfd_wakeup <')"
 
-once sleep
+kvm_ring guest "$requests" 1 sleep
+irqfds=$(kvm_traced 'irqfd_wakeup <')
 check "who sleeps is interrupted" [ "$interrupts" -gt 0 ]
-check "by an eventfd that KVM turns into an interrupt" \
-	[ "$(kvm_traced 'irqfd_wakeup <')" -ge "$interrupts" ]
-check "for no answer more than once" [ "$(kvm_traced 'irqfd_wakeup <')" -le "$requests" ]
-check "KVM injected them" [ "${n[irq_injections]}" -ge "$interrupts" ]
-remark "doorbells=$doorbells interrupts=$interrupts exits=${n[exits]} mmio_exits=${n[mmio_exits]}"
+check "by an eventfd that KVM turns into an interrupt" [ "$irqfds" -ge "$interrupts" ]
+check "for no answer more than once" [ "$irqfds" -le "$requests" ]
+check "KVM injected them" [ "${kvm_cost[irq_injections]}" -ge "$interrupts" ]
+remark "doorbells=$doorbells interrupts=$interrupts irqfds=$irqfds" \
+	"exits=${kvm_cost[exits]} mmio_exits=${kvm_cost[mmio_exits]}"
 vm_say guest end
 vm_wait guest
 utmemd_stop
