@@ -23,7 +23,7 @@ static void bounding_drop(void)
 {
 	unsigned long cap;
 
-	for (cap = 0; cap <= CAP_LAST_CAP; cap++) {
+	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
 		if (!(KEPT & BIT(cap)))
 			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	}

@@ -56,8 +56,18 @@ vm-image: $(REDIS_MODULE) $(VM_GUEST_PROGRAMS) $(VM_HOST_PROGRAMS) $(VM_BENCH)
 
 # The second make: only now the kernel is known, and with it the driver's name
 VM_KO := $(if $(VM_KVER),$(if $(wildcard guest/dev/build.mk),$(B)/dev/$(VM_KVER)/utmem.ko))
-vm-root: $(VM_KO)
-	@tests/vm/build-image.sh $(VM_DIR)/root.img $(VM_FILES) $(foreach k,$(VM_KO),$(k)=/lib/utmem.ko)
+VM_TEST_KO := $(if $(VM_KVER),$(VM_DIR)/module/hypercall.ko)
+vm-root: $(VM_KO) $(VM_TEST_KO)
+	@tests/vm/build-image.sh $(VM_DIR)/root.img $(VM_FILES) $(foreach k,$(VM_KO),$(k)=/lib/utmem.ko) \
+		$(foreach k,$(VM_TEST_KO),$(k)=/lib/hypercall.ko)
+
+# tests/vm/module: hypercalls from a guest's kernel
+VM_MODULE_SRC := $(wildcard tests/vm/module/*)
+$(VM_DIR)/module/hypercall.ko: $(VM_MODULE_SRC)
+	$(call say,KO,$@)
+	@mkdir -p $(@D)
+	@cp -p $(VM_MODULE_SRC) $(@D)
+	$(Q)$(MAKE) -s -C $(UTMEM_KDIR) M=$(abspath $(@D)) modules
 
 # L1: the guest's files, the host's programs, QEMU. VM_L1_EXTRA: others, as /usr/sbin/bpftool=/bin/bpftool
 VM_L1_EXTRA ?=
