@@ -3,9 +3,6 @@
 # Guests that make hypercalls, and what the daemon counts of them. Sourced by cases in nested/.
 # shellcheck disable=SC2154,SC2034 # machine.sh has vm_line; the cases read what is found out here
 
-# utme, as utmem_abi.h has it
-hypercall_nr=0x75746d65
-
 # The guest's part: says its token, then makes whatever hypercalls it hears of
 hypercall_guest() {
 	cat <<'GUEST'
@@ -84,7 +81,7 @@ ring_make() {
 	read -r _ rung _ <<<"$vm_line"
 	unanswered_of "$1"
 	unanswered=$((unanswered - before))
-	called=$(kvm_traced "kvm_hypercall: nr $hypercall_nr ")
+	called=$(kvm_traced "kvm_hypercall: nr $kvm_hypercall_nr ")
 	written=$(kvm_traced 'ioeventfd_write <')
 	remark "$2 requests: rung=$rung called=$called written=$written unanswered=$unanswered"
 }

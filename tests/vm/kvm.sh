@@ -76,11 +76,48 @@ kvm_ring() {
 	read -r _ doorbells awake deferred interrupts <<<"$vm_line"
 }
 
-# kvm_rings_and_wakes NAME: with driver-ring in the guest, tests of doorbell and interrupt
+# The number of the doorbell hypercall, as KVM's trace writes it
+kvm_hypercall_nr=0x75746d65
+
+process_is_asleep() {
+	[ "$(cut -d ' ' -f 3 "/proc/$1/stat")" = S ]
+}
+
+kvm_has_rung() {
+	grep -qE "ioeventfd_write <|kvm_hypercall: nr $kvm_hypercall_nr " $kvm_tracing/trace
+}
+
+# kvm_wake NAME: one request of driver-ring in the guest, whose answer comes only after it has gone to sleep,
+# for the host stands still from before the doorbell on. Results as of kvm_ring, without kvm_cost.
+kvm_wake() {
+	local worker
+
+	worker=$(utmemd_worker)
+	kvm_trace_start ioeventfd_write irqfd_wakeup kvm:kvm_hypercall || bail "KVM can be traced"
+	wait_for 30 process_is_asleep "$worker"
+	kill -STOP "$worker"
+	vm_say "$1" "1 1 sleep"
+	wait_for 30 kvm_has_rung || remark "$1 has not rung"
+	kill -CONT "$worker"
+	vm_expect "$1" 'rung *' || bail "$1 is served"
+	kvm_trace_stop
+	read -r _ doorbells awake deferred interrupts <<<"$vm_line"
+}
+
+# kvm_rings_and_wakes NAME: with driver-ring in the guest, tests of doorbell and interrupt, whichever
+# doorbell it is
 kvm_rings_and_wakes() {
-	kvm_ring "$1" 50 1 sleep
+	local heard
+
+	kvm_ring "$1" 50 1 spin
+	heard=$(($(kvm_traced 'ioeventfd_write <') + $(kvm_traced "kvm_hypercall: nr $kvm_hypercall_nr ")))
 	check "$1: doorbells ring" [ "$doorbells" -gt 0 ]
-	check_is "$1: each is an ioeventfd" "$doorbells" "$(kvm_traced 'ioeventfd_write <')"
+	check "$1: KVM hears each of them" [ "$heard" -ge "$doorbells" ]
+	# The host may have been faster than the guest's way from the doorbell to its sleep
+	for _ in 1 2 3 4 5 6 7 8; do
+		kvm_wake "$1"
+		[ "$interrupts" = 0 ] || break
+	done
 	check "$1: who sleeps is woken" [ "$interrupts" -gt 0 ]
 	check "$1: by irqfd" [ "$(kvm_traced 'irqfd_wakeup <')" -ge "$interrupts" ]
 }

@@ -35,10 +35,10 @@ driver-ring
 GUEST
 
 # A name in QEMU is for one life: "utmem" is the one that the machine began with
-name=utmem
+device=utmem
 # It lets the socket go only after the device
 unplugged() {
-	vm_monitor guest "chardev-remove $name"
+	vm_monitor guest "chardev-remove $device"
 	utmemd_stat_is vms 0
 }
 
@@ -47,12 +47,12 @@ for i in $(seq "$times"); do
 	check "plugged in: the host has a VM" utmemd_stat_is vms 1
 	vm_say guest again
 	vm_expect guest loaded
-	vm_monitor guest "device_del $name"
+	vm_monitor guest "device_del $device"
 	vm_expect guest gone
 	check "unplugged: the host has no VM" wait_for 60 unplugged
-	name=again$i
-	vm_monitor guest "chardev-add socket,path=$RUN/t.ivshmem,id=$name"
-	vm_monitor guest "device_add ivshmem-doorbell,id=$name,chardev=$name,vectors=2"
+	device=again$i
+	vm_monitor guest "chardev-add socket,path=$RUN/t.ivshmem,id=$device"
+	vm_monitor guest "device_add ivshmem-doorbell,id=$device,chardev=$device,vectors=2"
 done
 vm_expect guest plugged
 vm_say guest enough

@@ -28,7 +28,7 @@ weather() {
 	hypercalls_since
 	sleeps=$(host_stat sleeps)
 	cpu=$(ticks)
-	vm_say storm "kernel $hypercall_nr $2 $storm"
+	vm_say storm "kernel $kvm_hypercall_nr $2 $storm"
 	vm_say calm "$requests 1 spin"
 	vm_expect calm 'rung *' || bail "the calm guest is served"
 	ok "$1: $requests requests of the calm guest are served"

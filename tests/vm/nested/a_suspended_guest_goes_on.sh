@@ -33,6 +33,7 @@ load_end
 driver-ring
 GUEST
 
+# shellcheck disable=SC2154 # lifetime.sh
 answers=$tmp/vm.guest/mon.out
 # suspended BEFORE: QEMU has said so once more than that, for wait_for
 suspended() {

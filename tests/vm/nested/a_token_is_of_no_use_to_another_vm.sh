@@ -16,13 +16,13 @@ check "each VM has a token of its own" [ "$token_a" != "$token_b" ]
 hypercalls_since
 
 for mode in user kernel; do
-	hypercall_make b "$mode" "$hypercall_nr" "$token_a" 7
+	hypercall_make b "$mode" "$kvm_hypercall_nr" "$token_a" 7
 	hypercalls_since
 	check_is "$mode mode: another VM's token wakes nobody" \
 		'rung=0 awake=0 bad_token=0 foreign=7' "$hypercalls"
-	hypercall_make b "$mode" "$hypercall_nr" 0 1
-	hypercall_make b "$mode" "$hypercall_nr" $((token_b ^ 1)) 1
-	hypercall_make b "$mode" "$hypercall_nr" 0xffffffffffffffff 1
+	hypercall_make b "$mode" "$kvm_hypercall_nr" 0 1
+	hypercall_make b "$mode" "$kvm_hypercall_nr" $((token_b ^ 1)) 1
+	hypercall_make b "$mode" "$kvm_hypercall_nr" 0xffffffffffffffff 1
 	hypercalls_since
 	check_is "$mode mode: nor does a guessed one" \
 		'rung=0 awake=0 bad_token=3 foreign=0' "$hypercalls"
@@ -38,11 +38,11 @@ for mode in user kernel; do
 done
 
 # Its own token, by whoever in the guest has got to know it: at most one wake-up each
-hypercall_make b user "$hypercall_nr" "$token_b" 3
+hypercall_make b user "$kvm_hypercall_nr" "$token_b" 3
 check_is "user mode: KVM refuses it, as any hypercall" -1 "$hypercall_result"
 hypercalls_since
 check_like "user mode: the bell has rung all the same" 'rung=[123] awake=[012] bad_token=0 foreign=0' "$hypercalls"
-hypercall_make b kernel "$hypercall_nr" "$token_b" 3
+hypercall_make b kernel "$kvm_hypercall_nr" "$token_b" 3
 check_is "kernel mode: KVM does not know it" -1000 "$hypercall_result"
 hypercalls_since
 check_like "kernel mode: the bell has rung" 'rung=[123] awake=[012] bad_token=0 foreign=0' "$hypercalls"
@@ -52,7 +52,7 @@ vm_say b end
 vm_wait b
 check "its end is seen" wait_for 20 grep -q "tenant b: VM gone" "$utmemd_log"
 hypercalls_since
-hypercall_make a kernel "$hypercall_nr" "$token_b" 1
+hypercall_make a kernel "$kvm_hypercall_nr" "$token_b" 1
 hypercalls_since
 check_is "the token of a VM that has gone is nobody's" 'rung=0 awake=0 bad_token=1 foreign=0' "$hypercalls"
 vm_say a end

@@ -5,7 +5,6 @@
 # host's life changes, and by one hypercall after a while.
 . "$(dirname "$0")/../nested.sh"
 
-hypercall_nr=0x75746d65 # utme, as utmem_abi.h has it
 utmemd_start --doorbell mmio --arena 64m --tenant t:64m --heartbeat-ms 60000
 vm_boot guest tenant=t <<'GUEST'
 driver_load || exit 1
@@ -74,7 +73,8 @@ vm_say guest offered
 vm_expect guest 'traced *'
 kvm_trace_stop
 read -r _ doorbells hypercalls <<<"$vm_line"
-check_is "KVM has seen those hypercalls" "$hypercalls" "$(kvm_traced "kvm_hypercall: nr $hypercall_nr ")"
+# shellcheck disable=SC2154 # kvm.sh
+check_is "KVM has seen those hypercalls" "$hypercalls" "$(kvm_traced "kvm_hypercall: nr $kvm_hypercall_nr ")"
 check "and a write for every doorbell that they did not ring" \
 	[ "$(kvm_traced 'ioeventfd_write <')" -ge $((doorbells - hypercalls + 3)) ]
 vm_say guest "go on"
