@@ -7,7 +7,7 @@
 
 requests=100
 utmemd_start --arena 64m --tenant t:64m --heartbeat-ms 60000
-check_is "the host hears hypercalls" tracepoint "$(host_stat doorbell)"
+hypercall_heard
 ring_boot guest tenant=t
 hypercalls_since
 ring_make guest "$requests"
@@ -20,7 +20,7 @@ check_is "and by MMIO only when that takes long" "$unanswered" "$written"
 check_like "each token is right" 'rung=* awake=* bad_token=0 foreign=0' "$hypercalls"
 read -r woke late _ <<<"$hypercalls"
 woke=${woke#rung=} late=${late#awake=}
-check_is "the daemon has heard them all" "$called" $((woke + late))
+[ "$hypercall_way" = kvm ] || check_is "the daemon has heard them all" "$called" $((woke + late))
 check "most of them found it asleep" [ "$woke" -gt $((called / 2)) ]
 vm_say guest end
 vm_wait guest

@@ -8,6 +8,7 @@
 
 storm=20000 requests=40
 utmemd_start --arena 64m --tenant storm:16m --tenant calm:16m --heartbeat-ms 60000
+hypercall_heard
 hypercall_boot storm tenant=storm
 vm_boot calm tenant=calm <<'GUEST'
 check "the driver loads" driver_load
@@ -40,13 +41,13 @@ weather() {
 }
 
 weather "a guessed token" 1
-check_like "it wakes nobody" "*bad_token=$storm foreign=0" "$hypercalls"
+[ "$hypercall_way" = kvm ] || check_like "it is counted, and wakes nobody" "*bad_token=$storm foreign=0" "$hypercalls"
 
 weather "its own token" "$hypercall_token"
 rung=${hypercalls%% *} awake=${hypercalls#* }
 rung=${rung#rung=} awake=${awake%% *}
 awake=${awake#awake=}
-check "every call is counted" [ $((rung + awake)) -ge "$storm" ]
+[ "$hypercall_way" = kvm ] || check "every call is counted" [ $((rung + awake)) -ge "$storm" ]
 check "at most one of them for a sleep wakes the daemon" [ "$rung" -le "$sleeps" ]
 vm_say calm end
 vm_wait calm

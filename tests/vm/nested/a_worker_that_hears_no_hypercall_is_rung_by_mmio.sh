@@ -16,6 +16,7 @@ upgrade_to() {
 cp "$binary" "$UTMEMD"
 cp "$binary" "$UTMEMD.real"
 utmemd_start --arena 64m --tenant t:64m --heartbeat-ms 60000
+hypercall_heard
 ring_boot guest tenant=t
 
 ring_make guest "$requests"
@@ -29,7 +30,7 @@ check_is "it is rung by MMIO" "$rung" "$written"
 check "as often" [ "$rung" -gt $((requests / 2)) ]
 
 check_like "one follows that hears them" '*serves' "$(upgrade_to "$binary" 2>&1)"
-check_is "as it says" tracepoint "$(host_stat doorbell)"
+check_is "as it says" "$hypercall_way" "$(host_stat doorbell)"
 ring_make guest "$requests"
 check_is "it is rung by hypercall" "$rung" "$called"
 
