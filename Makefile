@@ -8,6 +8,7 @@
 #   make kvm-patched  Debian's KVM with the doorbell as a hypercall of its own (host/kvm/patches)
 #   make vm         a shell in a guest with everything loaded
 #   make test-nested  the tests that need a real KVM; make nested: a shell where they run
+#   make test-vm-debug  all VM cases on a kernel that looks for bugs (make kernel-debug builds it)
 #   make bench-vm   utmem-bench in a guest of real KVM: doorbells, exits, instructions
 #   make help       all targets
 #

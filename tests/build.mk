@@ -92,6 +92,7 @@ LONG_SECONDS ?= 600
 test-long: test
 	$(Q)$(MAKE) --no-print-directory test-nested
 	$(Q)$(MAKE) --no-print-directory test-nested KVM_MODULES=$(KVM_PATCHED)
+	$(Q)$(MAKE) --no-print-directory test-vm-debug
 	$(Q)$(MAKE) --no-print-directory test-crash KILLS=$(LONG_KILLS)
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_NAMES:%=fuzz-%) FUZZ_ARGS=-max_total_time=$(LONG_SECONDS)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The guest: a stock kernel, a root with our programs, and the cases that boot it.
-# make vm-image builds it, make vm-l1 the machine in which the nested ones run; UTMEM_KDIR (headers), UTMEM_KERNEL (vmlinuz) and UTMEM_ACCEL (kvm|tcg)
-# override what is found. What cannot be had here is written to $(VM_DIR)/unavailable, and the
+# make vm-image builds it, make vm-l1 the machine in which the nested ones run; UTMEM_KDIR (headers),
+# UTMEM_KERNEL (vmlinuz) and UTMEM_ACCEL (kvm|tcg) override what is found. What cannot be had here is written to $(VM_DIR)/unavailable, and the
 # cases skip with that reason.
 VM_DIR := $(B)/vm
 NESTED_TESTS := $(sort $(wildcard tests/vm/nested/*.sh))
@@ -87,6 +87,21 @@ test-nested: deps-test kvm-patched
 nested: deps-test
 	$(Q)$(MAKE) --no-print-directory vm-l1
 	@B=$(B) KVM_MODULES=$(KVM_MODULES) tests/vm/nested-shell.sh $(ARGS)
+
+# A guest kernel that looks for bugs (debug.config), and every case on it: a warning is a panic, and what
+# is leaked when a guest ends is told. Slower: deadlines are VM_SLOW times as long.
+KERNEL_DEBUG := $(B)/kernel-debug
+$(KERNEL_DEBUG)/vmlinuz: tests/vm/debug-kernel.sh tests/vm/debug.config
+	$(call say,KERNEL,$@)
+	$(Q)nice tests/vm/debug-kernel.sh $(KERNEL_DEBUG)
+.PHONY: kernel-debug test-vm-debug
+kernel-debug: deps-kernel
+	$(Q)$(MAKE) --no-print-directory $(KERNEL_DEBUG)/vmlinuz
+test-vm-debug: test-build kernel-debug
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) VM_DIR=$(B)/vm-debug \
+		UTMEM_KDIR=$(abspath $(KERNEL_DEBUG))/build UTMEM_KERNEL=$(abspath $(KERNEL_DEBUG))/vmlinuz vm-image
+	@B=$(B) VM_DIR=$(B)/vm-debug VM_APPEND=panic_on_warn=1 VM_SLOW=5 tests/run --timeout 3000 \
+		$(foreach t,$(filter-out $(NESTED_SHORT),$(VM_TESTS)),$(if $(or $(if $(TEST),,all),$(findstring $(TEST),$(t))),$(t)))
 
 # By hand, with the plain daemon. ARGS: the script's arguments, as ARGS='--mem 512'.
 .PHONY: vm demo vm-all

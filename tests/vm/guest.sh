@@ -40,7 +40,7 @@ check_is() {
 
 # wait_for SECONDS COMMAND...: until it succeeds
 wait_for() {
-	wait_end=$(($(date +%s) + $1))
+	wait_end=$(($(date +%s) + $1 * ${vm_slow:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if [ "$(date +%s)" -ge "$wait_end" ]; then

@@ -9,7 +9,7 @@
 declare -A vm_tests
 
 # What a healthy kernel never says. VM_LOG_ALLOW: a pattern that this case expects.
-log_bad='BUG:|WARNING:|Oops|general protection|INFO: (task|rcu)|rcu.*(stall|detected)|refcount_t|soft lockup|lockdep|circular locking|inconsistent lock|suspicious RCU|scheduling while atomic|sleeping function|UBSAN|KASAN|kmemleak|list_(add|del) corruption|bad page|Bad page|segfault at|traps:|Kernel panic|Call Trace'
+log_bad='BUG:|WARNING:|Oops|general protection|INFO: (task|rcu)|rcu.*(stall|detected)|refcount_t|soft lockup|lockdep|circular locking|inconsistent lock|suspicious RCU|scheduling while atomic|sleeping function|UBSAN|KASAN|kmemleak: [0-9]+ new|list_(add|del) corruption|bad page|Bad page|segfault at|traps:|Kernel panic|Call Trace'
 VM_LOG_ALLOW=${VM_LOG_ALLOW:-}
 
 # One line from the guest into $vm_line, its tests counted; fails at its end and at the deadline.

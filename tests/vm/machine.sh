@@ -5,7 +5,9 @@
 # shellcheck disable=SC2154,SC2034 # lifetime.sh has $tmp, the cases read vm_ended
 
 B=${B:-build}
-VM_DIR=$B/vm
+VM_DIR=${VM_DIR:-$B/vm}
+# A kernel that takes longer for everything has longer deadlines, also in the guest (its init gets vm_slow)
+VM_SLOW=${VM_SLOW:-1}
 vm_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 declare -A vm_pid vm_in vm_out vm_deadline vm_ended
 
@@ -64,13 +66,13 @@ vm_boot() {
 	[ -z "$root" ] || args+=(--root "$root")
 	[ -z "$icount" ] || args+=(--icount)
 	"$vm_here/boot.sh" --vm "$VM_DIR" --accel "$ACCEL" --case "$dir/case.tar" --mem "$mem" \
-		--smp "$smp" --append "${VM_APPEND:-} $append" --monitor "$dir/mon" "${args[@]}" \
+		--smp "$smp" --append "vm_slow=$VM_SLOW ${VM_APPEND:-} $append" --monitor "$dir/mon" "${args[@]}" \
 		--console "file,path=$dir/console" --result stdio,signal=off \
 		<"$dir/in" >"$dir/out" 2>"$dir/qemu" &
 	vm_pid[$name]=$!
 	exec {in}>"$dir/in" {out}<"$dir/out"
 	vm_in[$name]=$in vm_out[$name]=$out
-	vm_deadline[$name]=$((SECONDS + seconds))
+	vm_deadline[$name]=$((SECONDS + seconds * VM_SLOW))
 	vm_ended[$name]=''
 }
 

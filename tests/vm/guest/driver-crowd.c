@@ -11,7 +11,7 @@
 
 static void create_queue(void)
 {
-	struct utmem_ioc_queue io = {.sq_entries = 8, .data_len = UTMEM_PAGE, .batch_max = 1};
+	struct utmem_ioc_queue io = raw_shape(8, 1, 0);
 
 	if (ioctl(raw_device(), UTMEM_IOC_QUEUE_CREATE, &io))
 		die("QUEUE_CREATE");

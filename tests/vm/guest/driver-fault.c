@@ -70,8 +70,7 @@ int main(int argc, char **argv)
 		mmap(NULL, UTMEM_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (out) {
 		r.fd = raw_device();
-		*(struct utmem_ioc_queue *)argument = (struct utmem_ioc_queue){
-			.sq_entries = 8, .data_len = UTMEM_PAGE, .batch_max = 1};
+		*(struct utmem_ioc_queue *)argument = raw_shape(8, 1, 0);
 	} else {
 		raw_open(&r, 8, 1, 0);
 	}

@@ -98,11 +98,10 @@ static inline void raw_set(const struct raw *r, struct utmem_ioc_batch knobs)
 		die("BATCH_SET");
 }
 
-/* A queue for the open file r->fd. */
-static inline void raw_attach(struct raw *r, uint32_t entries, uint32_t batch_max,
-			      uint32_t batch_usecs)
+static inline struct utmem_ioc_queue raw_shape(uint32_t entries, uint32_t batch_max,
+					       uint32_t batch_usecs)
 {
-	struct utmem_ioc_queue io = {
+	return (struct utmem_ioc_queue){
 		.sq_entries = entries,
 		.data_len = UTMEM_PAGE,
 		.batch_max = batch_max,
@@ -111,6 +110,13 @@ static inline void raw_attach(struct raw *r, uint32_t entries, uint32_t batch_ma
 		.irq_max = UTMEM_BATCH_DEFAULT,
 		.irq_usecs = UTMEM_BATCH_DEFAULT,
 	};
+}
+
+/* A queue for the open file r->fd. */
+static inline void raw_attach(struct raw *r, uint32_t entries, uint32_t batch_max,
+			      uint32_t batch_usecs)
+{
+	struct utmem_ioc_queue io = raw_shape(entries, batch_max, batch_usecs);
 
 	if (ioctl(r->fd, UTMEM_IOC_QUEUE_CREATE, &io))
 		die("QUEUE_CREATE");
